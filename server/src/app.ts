@@ -1,0 +1,43 @@
+// Every route on one page.
+import { fastify, type FastifyInstance } from 'fastify'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { accountRoutes } from './accounts/routes.ts'
+import type { Context } from './context.ts'
+import { answerError } from './kit/http/errors.ts'
+
+/** Streams (registry, git, builder, logs) are answered by plain handlers, in front of the JSON routes. */
+export interface RawRoute {
+  prefix: string
+  handle(request: IncomingMessage, response: ServerResponse): void
+}
+
+export async function makeApp(ctx: Context): Promise<RequestListener> {
+  const raw: RawRoute[] = []
+  const app = await jsonRoutes(ctx)
+  return (request, response) => {
+    const route = raw.find(({ prefix }) => request.url!.startsWith(prefix))
+    if (route) route.handle(request, response)
+    else app.routing(request, response)
+  }
+}
+
+async function jsonRoutes(ctx: Context): Promise<FastifyInstance> {
+  const app = fastify({
+    logger: false,
+    bodyLimit: 4 * 1024 * 1024,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 4000 },
+  })
+  app.setErrorHandler(answerError(ctx.log))
+  app.setNotFoundHandler((_, reply) => reply.code(404).send())
+  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_, body, done) =>
+    done(null, Object.fromEntries(new URLSearchParams(body as string))),
+  )
+
+  app.get('/ping', (_, reply) => reply.type('text/plain').send('OK'))
+  app.get('/connectivity-check', (_, reply) => reply.code(204).send())
+  app.get('/ca.pem', (_, reply) => reply.type('application/x-pem-file').send(ctx.keys.ca.certificate))
+  accountRoutes(app, ctx)
+
+  await app.ready()
+  return app
+}

@@ -1,0 +1,87 @@
+// What the server is made of. `main.ts` starts the parts in this order and stops them in the opposite one.
+import { randomUUID } from 'node:crypto'
+import { networkInterfaces } from 'node:os'
+import { makeApp } from './app.ts'
+import { signServer } from './auth/authority.ts'
+import { loadKeys } from './auth/keys.ts'
+import { firstAdministrator } from './accounts/first-administrator.ts'
+import type { Config } from './config.ts'
+import type { Context } from './context.ts'
+import { keepLease } from './copy.ts'
+import { syncDeviceTypes } from './device-types/sync.ts'
+import { openBlobFiles } from './kit/blobs/files.ts'
+import { connect } from './kit/db/db.ts'
+import { migrate } from './kit/db/migrate.ts'
+import { listen } from './kit/events.ts'
+import { twoInOne } from './kit/http/two-in-one.ts'
+import { makeSeal } from './kit/seal.ts'
+import { makeLogger } from './log.ts'
+
+export interface Server extends AsyncDisposable {
+  ctx: Context
+  /** How to log in the first time; undefined when there are users. */
+  firstLogin: { email: string; password: string } | undefined
+}
+
+export async function startServer(config: Config): Promise<Server> {
+  await using starting = new AsyncDisposableStack()
+  const log = makeLogger(config.logLevel)
+  const db = starting.use(connect(config.databaseUrl))
+  const fresh = await migrate(db)
+  if (fresh.length > 0) log.info({ migrations: fresh }, `the database was brought up to ${fresh.at(-1)}`)
+  const events = starting.use(
+    await listen(config.databaseUrl, (error) => log.error({ err: error }, 'an event could not be handled')),
+  )
+  const seal = makeSeal(config.secret)
+  const ctx: Context = {
+    config,
+    log,
+    db,
+    events,
+    seal,
+    blobs: await openBlobFiles(config.blobs),
+    keys: await loadKeys(db, seal),
+    copy: randomUUID(),
+    now: () => new Date(),
+  }
+  starting.use(await keepLease(ctx))
+  await syncDeviceTypes(ctx)
+  const firstLogin = await firstAdministrator(ctx)
+  starting.use(await startListener(ctx))
+  const parts = starting.move()
+  return { ctx, firstLogin, [Symbol.asyncDispose]: () => parts.disposeAsync() }
+}
+
+async function startListener(ctx: Context): Promise<AsyncDisposable> {
+  const certificate = await signServer(ctx.keys.ca, namesOfPlatform(ctx.config))
+  const listener = twoInOne(certificate, await makeApp(ctx))
+  await new Promise<void>((done, failed) => {
+    listener.tcp.once('error', (error: NodeJS.ErrnoException) =>
+      failed(
+        error.code === 'EADDRINUSE'
+          ? new Error(
+              `cannot listen on port ${ctx.config.port}: another program has it · set COPAL_PORT to a free one`,
+            )
+          : error,
+      ),
+    )
+    listener.tcp.listen(ctx.config.port, ctx.config.host, done)
+  })
+  ctx.log.info({ port: ctx.config.port }, `listening on port ${ctx.config.port}`)
+  return { [Symbol.asyncDispose]: () => listener.close() }
+}
+
+/** One by one: Node and Go take no wildcard under `localhost` or for IP addresses. */
+function namesOfPlatform(config: Config): string[] {
+  const host = new URL(config.url).hostname.replace(/^\[|\]$/g, '')
+  const derived = /^[\d.]+$|:/.test(host)
+    ? []
+    : ['api', 'registry2', 'builder', 'git', 'tunnel', 'delta', 'vpn', 'cloudlink', 'logs', 'dashboard'].map(
+        (name) => `${name}.${host}`,
+      )
+  const addresses = Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .map((address) => address.address)
+    .filter((address) => !address.startsWith('fe80'))
+  return [...new Set([host, 'localhost', config.internalName, ...derived, ...addresses])]
+}

@@ -1,0 +1,76 @@
+// For tests only: a whole server on a database and a folder of its own.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { readConfig } from './config.ts'
+import type { Context } from './context.ts'
+import { testDatabase } from './kit/db/test-database.ts'
+import { startServer } from './parts.ts'
+
+export interface TestServer extends AsyncDisposable {
+  ctx: Context
+  /** `http://127.0.0.1:<port>` */
+  url: string
+  /** The administrator's session token; user name `admin`, organization `admin`. */
+  token: string
+  /** A JSON request as the administrator (or with `token`); fails unless the status is 2xx. */
+  call(method: string, path: string, body?: unknown, token?: string): Promise<any>
+}
+
+export const adminPassword = 'correct horse'
+
+export async function testServer(settings: Record<string, string> = {}): Promise<TestServer> {
+  await using starting = new AsyncDisposableStack()
+  const database = starting.use(await testDatabase())
+  const folder = await mkdtemp(join(tmpdir(), 'copal-server-'))
+  starting.defer(() => rm(folder, { recursive: true, force: true }))
+  const port = await freePort()
+  const config = readConfig({
+    COPAL_PORT: String(port),
+    COPAL_HOST: '127.0.0.1',
+    COPAL_URL: `https://127.0.0.1:${port}`,
+    COPAL_DATA_DIR: folder,
+    COPAL_DATABASE_URL: database.url,
+    COPAL_ADMIN_EMAIL: 'admin@example.test',
+    COPAL_ADMIN_PASSWORD: adminPassword,
+    COPAL_LOG_LEVEL: 'error',
+    ...settings,
+  })
+  const server = starting.use(await startServer(config))
+  const url = `http://127.0.0.1:${port}`
+  const login = await fetch(`${url}/login_`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ username: 'admin', password: adminPassword }),
+  })
+  const admin = await login.text()
+  const parts = starting.move()
+  return {
+    ctx: server.ctx,
+    url,
+    token: admin,
+    async call(method, path, body, token = admin) {
+      const response = await fetch(`${url}${path}`, {
+        method,
+        headers: {
+          Authorization: `Bearer ${token}`,
+          ...(body !== undefined && { 'Content-Type': 'application/json' }),
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      })
+      const text = await response.text()
+      if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${text}`)
+      return response.headers.get('content-type')?.includes('json') ? JSON.parse(text) : text
+    },
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  const { port } = server.address() as AddressInfo
+  await new Promise((done) => server.close(done))
+  return port
+}
