@@ -3,7 +3,8 @@ import { startServer } from './parts.ts'
 
 try {
   const server = await startServer(readConfig(process.env))
-  process.send?.({ ready: true, url: server.ctx.config.url, firstLogin: server.firstLogin })
+  // `npm start` is the parent: it shows the first login, and adds the first device as that user.
+  if (process.send) process.send({ ready: true, ...(await server.introduction()) })
   const stop = async () => {
     setTimeout(() => process.exit(1), 15_000).unref()
     await server[Symbol.asyncDispose]()

@@ -4,7 +4,7 @@ import { networkInterfaces } from 'node:os'
 import { makeApp } from './app.ts'
 import { signServer } from './auth/authority.ts'
 import { loadKeys } from './auth/keys.ts'
-import { firstAdministrator } from './accounts/first-administrator.ts'
+import { firstAdministrator, firstUser } from './accounts/first-administrator.ts'
 import type { Config } from './config.ts'
 import type { Context } from './context.ts'
 import { keepLease } from './copy.ts'
@@ -19,7 +19,15 @@ import { makeLogger } from './log.ts'
 
 export interface Server extends AsyncDisposable {
   ctx: Context
-  /** How to log in the first time; undefined when there are users. */
+  /** What `npm start` tells the person at the terminal, with a session of the first user to add a device with. */
+  introduction(): Promise<Introduction>
+}
+
+export interface Introduction {
+  port: number
+  user: string
+  token: string
+  /** How to log in; only at the very first start. */
   firstLogin: { email: string; password: string } | undefined
 }
 
@@ -49,7 +57,11 @@ export async function startServer(config: Config): Promise<Server> {
   const firstLogin = await firstAdministrator(ctx)
   starting.use(await startListener(ctx))
   const parts = starting.move()
-  return { ctx, firstLogin, [Symbol.asyncDispose]: () => parts.disposeAsync() }
+  return {
+    ctx,
+    introduction: async () => ({ port: config.port, firstLogin, ...(await firstUser(ctx)) }),
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  }
 }
 
 async function startListener(ctx: Context): Promise<AsyncDisposable> {

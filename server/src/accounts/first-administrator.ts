@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import type { Context } from '../context.ts'
+import { signSession } from '../auth/session.ts'
 import { createUser } from './create-user.ts'
 
 /**
@@ -22,6 +23,14 @@ export async function firstAdministrator(
     await createUser(ctx, { username, email, password })
     return { email, password }
   })
+}
+
+/** The oldest user, with a session: whoever started the process owns its database anyway. */
+export async function firstUser(ctx: Context): Promise<{ user: string; token: string }> {
+  const [user] = await ctx.db.sql<{ id: number; username: string; jwt_secret: string }[]>`
+    select id, username, jwt_secret from "user" order by id limit 1`
+  if (!user) throw new Error('cannot find any user in the database')
+  return { user: user.username, token: await signSession(ctx, user, ctx.now().getTime()) }
 }
 
 /** Four groups of four letters that are easy to type: 72 bits. */

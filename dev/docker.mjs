@@ -1,0 +1,104 @@
+// Finds a Docker Engine, or installs and starts one. An engine of the user's own is used, never changed or stopped.
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fail, hasProgram, installDebian } from './install.mjs'
+
+/**
+ * Returns `{ host, stop }`: the engine's address (`unix://…`) and how to stop what was started here.
+ * Without systemd, the daemon is started with data, socket and process id under `folder`.
+ */
+export async function startDocker(folder) {
+  const nothing = async () => {}
+  const given = process.env.COPAL_DOCKER_HOST ?? process.env.DOCKER_HOST
+  if (given) {
+    if (given.startsWith('unix://') && !(await answers(given.slice(7))))
+      fail(`cannot reach the Docker Engine at ${given}`)
+    return { host: given, stop: nothing }
+  }
+  const usual = '/var/run/docker.sock'
+  if (await answers(usual)) return { host: `unix://${usual}`, stop: nothing }
+  if (!hasProgram('dockerd')) {
+    installDebian(['docker.io', 'iptables'], 'Docker Engine builds images and runs virtual devices')
+    // Debian's package starts the service where systemd runs.
+    for (let i = 0; i < 20 && existsSync('/run/systemd/system'); i++) {
+      if (await answers(usual)) return { host: `unix://${usual}`, stop: nothing }
+      await sleep(500)
+    }
+  }
+  if (existsSync('/run/systemd/system')) {
+    spawnSync('systemctl', ['start', 'docker'], { stdio: 'ignore' })
+    if (await untilAnswers(usual)) return { host: `unix://${usual}`, stop: nothing }
+    fail('cannot start Docker Engine · look at:  systemctl status docker')
+  }
+  if (process.getuid() !== 0) fail('cannot start dockerd without root · start it, or run this with sudo')
+  return startDaemon(folder)
+}
+
+async function startDaemon(folder) {
+  mkdirSync(folder, { recursive: true })
+  const socket = join(folder, 'docker.sock')
+  const pidFile = join(folder, 'docker.pid')
+  const stop = () => stopPid(pidOf(pidFile))
+  if (await answers(socket)) return { host: `unix://${socket}`, stop }
+  console.log('Starting Docker Engine …')
+  const log = openSync(join(folder, 'docker.log'), 'a')
+  const args = [
+    '--data-root',
+    join(folder, 'data'),
+    '--exec-root',
+    join(folder, 'exec'),
+    '--host',
+    `unix://${socket}`,
+    '--pidfile',
+    join(folder, 'dockerd.pid'),
+  ]
+  const child = spawn('dockerd', args, { stdio: ['ignore', log, log], detached: true })
+  writeFileSync(pidFile, String(child.pid))
+  child.unref()
+  if (await untilAnswers(socket)) return { host: `unix://${socket}`, stop }
+  await stop()
+  return fail(
+    `cannot start Docker Engine; its last lines:\n${readFileSync(join(folder, 'docker.log'), 'utf8').split('\n').slice(-6).join('\n')}`,
+  )
+}
+
+function pidOf(file) {
+  return existsSync(file) ? Number(readFileSync(file, 'utf8')) : undefined
+}
+
+async function stopPid(pid) {
+  const alive = () => {
+    try {
+      process.kill(pid, 0)
+      return true
+    } catch {
+      return false
+    }
+  }
+  if (!pid || !alive()) return
+  process.kill(pid, 'SIGTERM')
+  for (let i = 0; i < 300 && alive(); i++) await sleep(100)
+}
+
+function answers(socketPath) {
+  return new Promise((done) => {
+    const ping = request({ socketPath, path: '/_ping', timeout: 2000 }, (response) => {
+      response.resume()
+      done(response.statusCode === 200)
+    })
+    ping.once('error', () => done(false))
+    ping.once('timeout', () => ping.destroy())
+    ping.end()
+  })
+}
+
+async function untilAnswers(socket) {
+  for (let i = 0; i < 300; i++) {
+    if (await answers(socket)) return true
+    await sleep(100)
+  }
+  return false
+}

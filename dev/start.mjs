@@ -1,0 +1,107 @@
+// `npm start`: the parent of everything on one machine. It installs what is missing, starts PostgreSQL and the server, starts
+// again what dies, and stops what it started. Plain JavaScript: it runs on Node 20, before anything is installed.
+import { spawn } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { startDocker } from './docker.mjs'
+import { fail, installPackages, root } from './install.mjs'
+import { keepRunning } from './keep-running.mjs'
+import { ensureDatabase, startPostgres } from './postgres.mjs'
+import { banner } from './banner.mjs'
+
+const { values: options } = readArguments()
+const node = installPackages()
+const dataDir = resolve(root, process.env.COPAL_DATA_DIR ?? '.copal')
+mkdirSync(dataDir, { recursive: true })
+
+const started = []
+let stopping = false
+process.on('SIGINT', stop)
+process.on('SIGTERM', stop)
+
+const docker = await startDocker(join(dataDir, 'docker'))
+started.push(docker)
+
+let databaseUrl = process.env.COPAL_DATABASE_URL
+if (!databaseUrl) {
+  const database = await startDatabase()
+  databaseUrl = database.url
+  await ensureDatabase(databaseUrl)
+}
+
+const environment = {
+  ...process.env,
+  COPAL_DATA_DIR: dataDir,
+  COPAL_DATABASE_URL: databaseUrl,
+  COPAL_DOCKER_HOST: docker.host,
+  NODE_COMPILE_CACHE: join(dataDir, 'compile-cache'),
+}
+let told = false
+const server = keepRunning('the server', () => {
+  const child = spawn(node, ['--disable-warning=ExperimentalWarning', join(root, 'server/src/main.ts')], {
+    env: environment,
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    detached: true, // Ctrl-C reaches this parent alone, which stops its children in order
+  })
+  child.on('message', (message) => {
+    if (!message.ready || told) return
+    told = true
+    ready(message)
+  })
+  return child
+})
+started.push(server)
+
+/** The server answers: tell the person, and add the first device. */
+function ready({ port, user, token, firstLogin }) {
+  const address = `http://localhost:${port}`
+  console.log(banner({ address, user, firstLogin, device: options.device }))
+  if (!options.device) return
+  const device = spawn(
+    node,
+    [join(root, 'cli/src/main.ts'), 'device', 'add', '--virtual', '--fleet', `${user}/hello`, '--first'],
+    {
+      env: { ...environment, COPAL_URL: address, COPAL_TOKEN: token, DOCKER_HOST: docker.host },
+      stdio: ['ignore', 'inherit', 'inherit'],
+      detached: true,
+    },
+  )
+  started.push({ stop: async () => device.exitCode === null && device.kill('SIGTERM') })
+}
+
+async function startDatabase() {
+  const folder = join(dataDir, 'postgres')
+  const database = await startPostgres(folder)
+  const current = { stop: database.stop }
+  watch(database)
+  started.push({ stop: () => current.stop() })
+  return database
+
+  // The server waits and reconnects by itself while the database is started again.
+  function watch(running) {
+    running.exited.then(async () => {
+      if (stopping) return
+      console.error('PostgreSQL ended; starting it again')
+      const next = await startPostgres(folder).catch((error) => fail(error.message))
+      current.stop = next.stop
+      watch(next)
+    })
+  }
+}
+
+async function stop() {
+  if (stopping) return
+  stopping = true
+  console.log('\nStopping …')
+  for (const part of started.reverse()) await part.stop()
+  process.exit(0)
+}
+
+function readArguments() {
+  try {
+    return parseArgs({ options: { device: { type: 'boolean', default: true } }, allowNegative: true })
+  } catch (error) {
+    return fail(`cannot read the arguments: ${error.message} · there is one: --no-device`)
+  }
+}

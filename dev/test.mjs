@@ -1,0 +1,99 @@
+// `npm test`: installs what is missing and runs the rings. `npm test -- pure pg` runs those alone.
+import { spawn } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { hasProgram, installDebian, installPackages, root } from './install.mjs'
+
+const rings = {
+  check: { says: 'format, lint and types' },
+  pure: { says: 'tests without anything outside' },
+  pg: { says: 'tests with PostgreSQL', needs: ['git'] },
+  docker: { says: 'tests with Docker Engine', needs: ['git', 'mmdebstrap', 'jq', 'skopeo'], docker: true },
+  e2e: { says: 'stories across programs', needs: ['git', 'mmdebstrap', 'jq'], docker: true },
+}
+
+const wanted = process.argv.slice(2)
+const unknown = wanted.filter((name) => !(name in rings))
+if (unknown.length > 0) {
+  console.error(`cannot run ${unknown.join(', ')} · rings: ${Object.keys(rings).join(', ')}`)
+  process.exit(2)
+}
+
+const node = installPackages()
+const bin = join(root, 'node_modules', '.bin')
+const environment = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` }
+const started = []
+const failed = []
+
+for (const [name, ring] of Object.entries(rings)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue
+  const begin = Date.now()
+  console.log(`\n── ${name}: ${ring.says} ──`)
+  await prepare(ring)
+  if (!(await run(name))) failed.push(name)
+  console.log(
+    `── ${name}: ${failed.includes(name) ? 'FAILED' : 'passed'} in ${Math.round((Date.now() - begin) / 1000)} s ──`,
+  )
+}
+for (const part of started.reverse()) await part.stop()
+console.log(failed.length > 0 ? `\nFailed: ${failed.join(', ')}` : '\nAll rings passed.')
+process.exit(failed.length > 0 ? 1 : 0)
+
+async function prepare(ring) {
+  const missing = (ring.needs ?? []).filter((program) => !hasProgram(program))
+  if (missing.length > 0) installDebian(missing, 'tests use them')
+  if (ring.docker && !environment.DOCKER_HOST) {
+    const { startDocker } = await import('./docker.mjs')
+    const docker = await startDocker(process.env.COPAL_TEST_DOCKER_DIR ?? '/var/lib/copal-test-docker')
+    started.push(docker)
+    environment.DOCKER_HOST = environment.COPAL_DOCKER_HOST = docker.host
+  }
+}
+
+async function run(name) {
+  if (name === 'check') return runs('npm', ['run', '-s', 'check'])
+  const files = filesOf(name)
+  if (files.length === 0) return true
+  const slow = name === 'docker' || name === 'e2e'
+  const args = [
+    '--test',
+    ...(slow ? ['--test-concurrency=1'] : ['--test-concurrency=2']),
+    `--test-timeout=${slow ? 900_000 : 180_000}`,
+    ...files,
+  ]
+  if (name === 'pure') return runs(node, args)
+  const { withPostgres } = await import('./with-postgres.mjs')
+  return withPostgres((url) => runs(node, args, { COPAL_TEST_DATABASE_URL: url }))
+}
+
+function filesOf(ring) {
+  const all = ['wire', 'engine', 'compose', 'server', 'supervisor', 'cli', 'images', 'dev', 'e2e']
+    .filter((folder) => existsSync(join(root, folder)))
+    .flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true }).map((path) => join(folder, path)),
+    )
+    .filter((path) => path.endsWith('.test.ts') && !path.includes('node_modules'))
+    .sort()
+  const ringOf = (path) =>
+    path.startsWith('e2e/')
+      ? 'e2e'
+      : path.endsWith('.docker.test.ts')
+        ? 'docker'
+        : path.endsWith('.pg.test.ts')
+          ? 'pg'
+          : 'pure'
+  return all.filter((path) => ringOf(path) === ring)
+}
+
+/** Waits without blocking, so that what the database prints is read meanwhile. */
+function runs(command, args, more = {}) {
+  const child = spawn(command, args, {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...environment, ...more },
+  })
+  return new Promise((done) => {
+    child.once('exit', (code) => done(code === 0))
+    child.once('error', () => done(false))
+  })
+}
