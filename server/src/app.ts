@@ -4,6 +4,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { accountRoutes } from './accounts/routes.ts'
 import type { Context } from './context.ts'
 import { answerError } from './kit/http/errors.ts'
+import { pageRoutes } from './page/routes.ts'
 
 /** Streams (registry, git, builder, logs) are answered by plain handlers, in front of the JSON routes. */
 export interface RawRoute {
@@ -36,6 +37,7 @@ async function jsonRoutes(ctx: Context): Promise<FastifyInstance> {
   app.get('/ping', (_, reply) => reply.type('text/plain').send('OK'))
   app.get('/connectivity-check', (_, reply) => reply.code(204).send())
   app.get('/ca.pem', (_, reply) => reply.type('application/x-pem-file').send(ctx.keys.ca.certificate))
+  pageRoutes(app)
   accountRoutes(app, ctx)
 
   await app.ready()
