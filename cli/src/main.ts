@@ -1,5 +1,11 @@
 import { Command } from 'commander'
+import { deviceCommand } from './commands/device/index.ts'
+import { envCommand } from './commands/env/index.ts'
+import { fleetCommand } from './commands/fleet/index.ts'
 import { loginCommand } from './commands/login.ts'
+import { logsCommand } from './commands/logs.ts'
+import { releaseCommand } from './commands/release/index.ts'
+import { trustCommand } from './commands/trust.ts'
 import { whoamiCommand } from './commands/whoami.ts'
 import { Problem } from './problem.ts'
 
@@ -8,8 +14,17 @@ const program = new Command('copal')
   .version('0.1.0')
   .showHelpAfterError('(copal --help tells more)')
 
-loginCommand(program)
-whoamiCommand(program)
+const commands = [
+  loginCommand,
+  whoamiCommand,
+  fleetCommand,
+  deviceCommand,
+  releaseCommand,
+  envCommand,
+  logsCommand,
+  trustCommand,
+]
+for (const command of commands) command(program)
 
 try {
   await program.parseAsync()
