@@ -1,0 +1,63 @@
+// How one service is built: its context, its Dockerfile, and what the build is told.
+import type { BuildSection } from './build-section.ts'
+import { chooseDockerfile, type Dockerfile } from './choose-dockerfile.ts'
+import { readIgnores, type Ignores } from './ignore.ts'
+import { cannot, type Where } from './project-error.ts'
+import { joinPath, type Tree } from './project-files.ts'
+import type { ProjectFacts } from './read-project.ts'
+import type { Settings } from './settings.ts'
+import type { TextMap } from './values.ts'
+
+export type Build = {
+  /** Folder of the archive; empty for its top. */
+  context: string
+  dockerfile: Dockerfile
+  args: TextMap
+  target?: string
+  labels?: TextMap
+  cacheFrom?: string[]
+  shmSize?: number | string
+  extraHosts?: string[]
+  ignores: Ignores
+}
+
+export type Building = { tree: Tree; folder: string; facts: ProjectFacts; settings: Settings }
+
+/**
+ * Of arguments with one name, the fleet's win over those of `.balena` (a service's over global ones), and these over the compose
+ * file's. `where` is for sentences.
+ */
+export async function readBuild(
+  { tree, folder, facts, settings }: Building,
+  section: BuildSection,
+  where: Where & { service: string },
+): Promise<Build> {
+  const context = joinPath(folder, section.context)
+  if (context === undefined)
+    throw cannot(`build in ${section.context}`, 'it is outside of what was pushed', where)
+  const dockerfile = await chooseDockerfile({
+    tree,
+    context,
+    ...(section.dockerfile ? { dockerfile: section.dockerfile } : {}),
+    facts: {
+      arch: facts.arch,
+      deviceType: facts.deviceType,
+      fleet: facts.fleet,
+      commit: facts.commit,
+      service: where.service,
+    },
+  })
+  const { global, services } = settings.buildVariables
+  const own = Object.hasOwn(services, where.service) ? services[where.service] : {}
+  return {
+    context,
+    dockerfile,
+    args: { ...section.args, ...global, ...own, ...facts.buildVariables },
+    ...(section.target ? { target: section.target } : {}),
+    ...(section.labels ? { labels: section.labels } : {}),
+    ...(section.cache_from ? { cacheFrom: section.cache_from } : {}),
+    ...(section.shm_size !== undefined ? { shmSize: section.shm_size } : {}),
+    ...(section.extra_hosts ? { extraHosts: section.extra_hosts } : {}),
+    ignores: await readIgnores(tree, context, dockerfile.path),
+  }
+}
