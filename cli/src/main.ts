@@ -4,6 +4,7 @@ import { envCommand } from './commands/env/index.ts'
 import { fleetCommand } from './commands/fleet/index.ts'
 import { loginCommand } from './commands/login.ts'
 import { logsCommand } from './commands/logs.ts'
+import { pushCommand } from './commands/push.ts'
 import { releaseCommand } from './commands/release/index.ts'
 import { trustCommand } from './commands/trust.ts'
 import { whoamiCommand } from './commands/whoami.ts'
@@ -21,6 +22,7 @@ const commands = [
   deviceCommand,
   releaseCommand,
   envCommand,
+  pushCommand,
   logsCommand,
   trustCommand,
 ]
