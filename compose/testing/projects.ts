@@ -1,5 +1,5 @@
 // Projects for tests: a folder of compose/fixtures, or one written down in the test.
-import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ProjectFiles } from '../src/project-files.ts'
