@@ -3,7 +3,15 @@ import type { BuildSection } from './build-section.ts'
 import { chooseDockerfile, type Dockerfile } from './choose-dockerfile.ts'
 import { readIgnores, type Ignores } from './ignore.ts'
 import { cannot, type Where } from './project-error.ts'
-import { joinPath, type Tree } from './project-files.ts'
+import {
+  isInside,
+  joinPath,
+  pathInside,
+  treeOf,
+  type ProjectEntry,
+  type ProjectFiles,
+  type Tree,
+} from './project-files.ts'
 import type { ProjectFacts } from './read-project.ts'
 import type { Settings } from './settings.ts'
 import type { TextMap } from './values.ts'
@@ -32,9 +40,10 @@ export async function readBuild(
   section: BuildSection,
   where: Where & { service: string },
 ): Promise<Build> {
-  const context = joinPath(folder, section.context)
-  if (context === undefined)
+  const path = joinPath(folder, section.context)
+  if (path === undefined)
     throw cannot(`build in ${section.context}`, 'it is outside of what was pushed', where)
+  const context = tree.folderAt(path) ?? path
   const dockerfile = await chooseDockerfile({
     tree,
     context,
@@ -59,5 +68,17 @@ export async function readBuild(
     ...(section.shm_size !== undefined ? { shmSize: section.shm_size } : {}),
     ...(section.extra_hosts ? { extraHosts: section.extra_hosts } : {}),
     ignores: await readIgnores(tree, context, dockerfile.path),
+  }
+}
+
+/** What to send to the engine, with paths as seen from the context. Links are sent as links: the engine never follows them out. */
+export function* contextOf(
+  files: ProjectFiles,
+  build: Build,
+): Iterable<{ path: string; entry: ProjectEntry }> {
+  for (const [whole, entry] of treeOf(files).entries) {
+    if (whole === build.context || !isInside(build.context, whole)) continue
+    const path = pathInside(build.context, whole)
+    if (!build.ignores(path)) yield { path, entry }
   }
 }

@@ -79,7 +79,7 @@ function missing({ tree, context, facts, dockerfile }: Choice, base: string): st
     return `there is none for ${facts.deviceType} (${facts.arch}), only for ${endings.toSorted().join(', ')} · add ${nameOf(base)}.${facts.arch}, or ${nameOf(base)}.template for all`
   }
   if (dockerfile) return `there is no ${dockerfile} in ${folder}`
-  if (!tree.hasFolder(context))
+  if (tree.folderAt(context) === undefined)
     return `there is no folder ${folder} · git submodules are not fetched, and empty folders do not travel`
   const empty = ![...tree.entries.keys()].some((path) => path.startsWith(`${context}/`))
   if (context && empty)

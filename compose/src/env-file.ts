@@ -54,9 +54,9 @@ export function parseEnvFile(
       }
     }
 
-    function filledIn(value: string): string {
-      if (keepDollars) return value
-      return expand(value, {
+    function filledIn(raw: string): string {
+      if (keepDollars) return raw
+      return expand(raw, {
         variables: known,
         unknown: (told) => warnings.push({ text: `${file}: ${name}: ${told}`, line: where.line }),
         demand: (missing, why) => cannot(`fill in $${missing}`, why, { ...where, key: name! }),

@@ -21,7 +21,8 @@ export type Tree = {
   entries: ReadonlyMap<string, ProjectEntry>
   /** The clean path of the regular file that `path` leads to. Throws a ProjectError where a link leads out or nowhere. */
   fileAt(path: string): string | undefined
-  hasFolder(path: string): boolean
+  /** The clean path of the folder that `path` leads to, likewise. */
+  folderAt(path: string): string | undefined
   /** UTF-8, without a byte order mark. Throws a ProjectError for more than `TEXT_LIMIT` bytes. */
   text(path: string): Promise<string | undefined>
   bytes(path: string): Promise<Buffer | undefined>
@@ -49,6 +50,11 @@ export function treeOf(files: ProjectFiles): Tree {
     return real !== undefined && entries.get(real)?.type === 'file' ? real : undefined
   }
 
+  function folderAt(path: string): string | undefined {
+    const real = realPath(entries, path)
+    return real !== undefined && folders.has(real) ? real : undefined
+  }
+
   async function bytes(path: string): Promise<Buffer | undefined> {
     const real = fileAt(path)
     const content = real === undefined ? undefined : await files.read(entries.get(real)!.path)
@@ -64,7 +70,7 @@ export function treeOf(files: ProjectFiles): Tree {
     entries,
     fileAt,
     bytes,
-    hasFolder: (path) => folders.has(realPath(entries, path) ?? '\0'),
+    folderAt,
     text: async (path) => (await bytes(path))?.toString('utf8').replace(/^\uFEFF/, ''),
   }
 }

@@ -6,7 +6,7 @@ import { readContract, readServiceContract, type Contract } from './contract.ts'
 import { parseImageReference } from './image-reference.ts'
 import type { ServiceContract } from './labels.ts'
 import { cannot, type Warning } from './project-error.ts'
-import { cleanPath, joinPath, treeOf, type ProjectFiles, type Tree } from './project-files.ts'
+import { joinPath, treeOf, type ProjectFiles, type Tree } from './project-files.ts'
 import type { ComposedService } from './service.ts'
 import { readSettings, type Settings } from './settings.ts'
 import type { TextMap } from './values.ts'
@@ -53,8 +53,8 @@ const MOST_WARNINGS = 200
 /** Reads everything that says how a project is built and run. Throws a ProjectError, and nothing else, for what its author can mend. */
 export async function readProject(files: ProjectFiles, facts: ProjectFacts): Promise<Project> {
   const tree = treeOf(files)
-  const folder = cleanPath(facts.projectDirectory ?? '')
-  if (folder === undefined || !tree.hasFolder(folder)) {
+  const folder = tree.folderAt(facts.projectDirectory ?? '')
+  if (folder === undefined) {
     throw cannot('read the project', `there is no folder ${facts.projectDirectory} in what was pushed`)
   }
   const warnings: Warning[] = []

@@ -50,7 +50,7 @@ export async function readSettings(
 function settingsFolder(tree: Tree, projectFolder: string): { path: string } | undefined {
   const found = ['.balena', '.resin']
     .map((name) => joinPath(projectFolder, name)!)
-    .filter((path) => tree.hasFolder(path))
+    .filter((path) => tree.folderAt(path) !== undefined)
   if (found.length > 1)
     throw cannot('read the build settings', 'there are both .balena and .resin · keep .balena')
   return found[0] === undefined ? undefined : { path: found[0] }

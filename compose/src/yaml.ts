@@ -1,6 +1,6 @@
 // YAML 1.2 core with merge keys, as a tree in which everything knows its line. 1.1 would read `restart: no` as false,
 // `22:22` as 1342 and `build: .` as NaN; without merge keys `<<` would be an ordinary key.
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml'
 import type { Alias, Document, Node as YamlNode, Pair, YAMLMap } from 'yaml'
 import { cannot, type Where } from './project-error.ts'
 
@@ -45,6 +45,7 @@ function parsed(text: string, file: string, lineCounter: LineCounter): Document 
 }
 
 function unfold(document: Document, lines: LineCounter, file: string): Node {
+  const targets = targetsOf(document)
   let nodes = 0
 
   function convert(node: unknown, key: string, above: number | undefined, depth: number): Node {
@@ -83,7 +84,7 @@ function unfold(document: Document, lines: LineCounter, file: string): Node {
   }
 
   function resolved(alias: Alias, where: Where): YamlNode {
-    const node = alias.resolve(document)
+    const node = targets.get(alias)
     if (!node) throw cannot(`resolve *${alias.source}`, 'no such anchor above it', where)
     return node
   }
@@ -94,6 +95,20 @@ function unfold(document: Document, lines: LineCounter, file: string): Node {
   }
 
   return convert(document.contents, '', undefined, 0)
+}
+
+/** What each alias stands for: the last node above it with that anchor. */
+function targetsOf(document: Document): Map<Alias, YamlNode> {
+  const anchors = new Map<string, YamlNode>()
+  const targets = new Map<Alias, YamlNode>()
+  visit(document, {
+    Value: (_, node) => void (node.anchor && anchors.set(node.anchor, node)),
+    Alias(_, alias) {
+      const target = anchors.get(alias.source)
+      if (target) targets.set(alias, target)
+    },
+  })
+  return targets
 }
 
 /** A complaint about a value names the line of its key, also when the value begins below or comes from an anchor. */

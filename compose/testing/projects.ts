@@ -41,8 +41,8 @@ export function written(files: Record<string, string | Buffer | { to: string }>)
 
 export function facts(changes: Partial<ProjectFacts> = {}): ProjectFacts {
   return {
-    arch: 'aarch64',
-    deviceType: 'raspberrypi4-64',
+    arch: 'amd64',
+    deviceType: 'genericx86-64-ext',
     fleet: 'kiosk',
     commit: '3f9d0c1a'.repeat(5),
     buildVariables: {},
