@@ -11,16 +11,28 @@ import { loadImages } from '@copal/engine/images.ts'
 import { pack } from 'tar-stream'
 import { architectures, packagesAsOf } from './catalogue.ts'
 import type { Arch } from './catalogue.ts'
+import type { ImageConfig } from './recipe.ts'
 
-/** @param name repository and tag that the image gets */
-export async function loadRoot(engine: Engine, tar: string, name: string, arch: Arch): Promise<void> {
+const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+/**
+ * @param tar path of the root's tar, not compressed
+ * @param name repository and tag that the image gets
+ */
+export async function loadRoot(
+  engine: Engine,
+  tar: string,
+  name: string,
+  arch: Arch,
+  settings: ImageConfig = {},
+): Promise<void> {
   const [{ size }, digest] = await Promise.all([stat(tar), digestOf(tar)])
   const created = new Date(packagesAsOf).toISOString()
   const config = JSON.stringify({
     ...architectures[arch].docker,
     os: 'linux',
     created,
-    config: { Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'], Cmd: ['/bin/sh'] },
+    config: { Cmd: ['/bin/sh'], ...settings, Env: [path, ...(settings.Env ?? [])] },
     rootfs: { type: 'layers', diff_ids: [`sha256:${digest}`] },
     history: [{ created, created_by: 'mmdebstrap' }],
   })

@@ -7,8 +7,9 @@ import type { Arch, Language } from './catalogue.ts'
 import { readMachineSettings } from './machine-settings.ts'
 import { makeImage, makeRootImage } from './make-image.ts'
 import type { MadeImage, Making } from './make-image.ts'
-import { baseImage, builderImage, deviceImage } from './recipes.ts'
+import { baseImage, builderImage, deviceImage, supervisorImage } from './recipes.ts'
 import { writeSettingsFolder } from './settings-folder.ts'
+import { supervisorBundle } from './supervisor-bundle.ts'
 
 const usage = `Makes images from Debian packages, in the Docker Engine that DOCKER_HOST names. What is unchanged is there already.
 
@@ -70,6 +71,8 @@ async function make(making: Making, what: string, words: string[]): Promise<Made
       return makeImage(making, builderImage(machineArch()))
     case 'device':
       return makeImage(making, deviceImage(machineArch()))
+    case 'supervisor':
+      return makeImage(making, supervisorImage(archOf(words[0]), await supervisorBundle(say)))
     default:
       throw new Error(`cannot make "${what}" · see node images/src/main.ts --help`)
   }

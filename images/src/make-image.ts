@@ -1,8 +1,16 @@
 // A recipe becomes an image: a container of what it stands on, the packages installed in it, and a commit. Nothing of
 // this machine's settings gets into it: they are mounted below /dev, which is no part of a container's layer.
+import { createWriteStream } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createContainer, removeContainer, startContainer, waitContainer } from '@copal/engine/containers.ts'
+import { pipeline } from 'node:stream/promises'
+import {
+  createContainer,
+  exportContainer,
+  removeContainer,
+  startContainer,
+  waitContainer,
+} from '@copal/engine/containers.ts'
 import type { Engine } from '@copal/engine/engine.ts'
 import { isMissing } from '@copal/engine/errors.ts'
 import { inspectImage, tagImage } from '@copal/engine/images.ts'
@@ -102,7 +110,8 @@ async function make(making: Making, recipe: Recipe, name: string): Promise<void>
     const status = await waitContainer(engine, container)
     if (status !== 0)
       throw new Error(`cannot make ${name}: a step ended with ${status}, see the lines before`)
-    await commit(engine, container, recipe, name)
+    if (recipe.flat) await flatten(engine, container, recipe, name, folder)
+    else await commit(engine, container, recipe, name)
   } finally {
     await removeContainer(engine, container, { force: true }).catch(() => {})
     await rm(folder, { recursive: true, force: true })
@@ -157,6 +166,19 @@ async function follow(engine: Engine, container: string, say: Say): Promise<void
   async function* payloads() {
     for await (const { data } of frames(stream)) yield data
   }
+}
+
+/** All that the container holds, as an image of one layer. */
+async function flatten(
+  engine: Engine,
+  container: string,
+  recipe: Recipe,
+  name: string,
+  folder: string,
+): Promise<void> {
+  const tar = join(folder, 'flat.tar')
+  await pipeline(await exportContainer(engine, container), createWriteStream(tar))
+  await loadRoot(engine, tar, name, recipe.arch, recipe.config)
 }
 
 /** The container's layer, with the recipe's configuration: every field is said, for the engine fills in the container's. */

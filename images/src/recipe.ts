@@ -20,6 +20,8 @@ export interface Recipe {
   files: string[]
   /** Shell lines that run in the image at last. */
   script?: string
+  /** All layers are made one, so that what the script removes takes no room: for what must be small. */
+  flat?: true
   config: ImageConfig
 }
 
@@ -38,8 +40,8 @@ export interface ImageConfig {
 export async function recipeKey(recipe: Recipe): Promise<string> {
   const hash = createHash('sha256')
   hash.update(recipe.from ? await recipeKey(recipe.from) : rootKey(recipe.arch))
-  const { name, packages, script, config } = recipe
-  hash.update(JSON.stringify({ name, packages, script, config, version: 1 }))
+  const { name, packages, script, flat, config } = recipe
+  hash.update(JSON.stringify({ name, packages, script, flat, config, version: 1 }))
   for (const folder of recipe.files) {
     for (const file of await filesBelow(folder)) {
       const path = join(folder, file)

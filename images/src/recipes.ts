@@ -64,3 +64,47 @@ export function deviceImage(arch: Arch): Recipe {
     },
   }
 }
+
+/**
+ * The supervisor: Node.js, its bundle, and little else, for every device downloads it.
+ * @param folder where the bundle lies, at the path that it has in the image
+ */
+export function supervisorImage(arch: Arch, folder: string): Recipe {
+  return {
+    name: 'copal-supervisor',
+    tags: [],
+    arch,
+    packages: ['nodejs', 'kmod'],
+    files: [join(here, 'supervisor/files'), folder],
+    flat: true,
+    // Nothing is ever installed into it, and no shell is at home in it.
+    script: `
+      rm -rf /usr/share/nodejs/corepack /usr/share/nodejs/npm /usr/bin/corepack /usr/include /usr/share/perl5
+      rm -rf /usr/share/bash-completion /usr/share/nodejs/*/dist/*.map /usr/share/zoneinfo
+      rm -rf /usr/lib/*-linux-*/perl-base /usr/lib/*-linux-*/gconv /usr/lib/*-linux-*/systemd /usr/lib/systemd /usr/lib/udev
+      rm -rf /usr/bin/apt* /usr/lib/apt /usr/lib/*-linux-*/libapt* /usr/bin/dpkg* /usr/lib/dpkg /var/lib/dpkg /var/lib/apt /usr/share/dpkg
+      rm -rf /usr/bin/sq* /usr/bin/perl* /usr/lib/*-linux-*/libdb-* /usr/share/gcc /usr/share/gdb /usr/share/keyrings /usr/bin/openssl`,
+    config: {
+      // Small heaps: an idle supervisor holds little, and young objects are better collected than kept.
+      Entrypoint: [
+        '/usr/bin/tini',
+        '--',
+        'node',
+        '--max-semi-space-size=1',
+        '--max-old-space-size=64',
+        '/usr/lib/copal/supervisor.js',
+      ],
+      Cmd: [],
+      Env: ['NODE_ENV=production', 'MALLOC_ARENA_MAX=2', 'LC_ALL=C.UTF-8'],
+      Labels: { 'io.copal.image': 'supervisor' },
+      Healthcheck: {
+        // bash speaks to a port without another Node.js being started for it every time.
+        Test: ['CMD', '/usr/lib/copal/healthy'],
+        Interval: 300e9,
+        Timeout: 30e9,
+        StartPeriod: 60e9,
+        Retries: 3,
+      },
+    },
+  }
+}
