@@ -1,0 +1,123 @@
+// What the device says that it runs, told to the platform until the platform has said that it has it.
+import type { DeviceReport } from '@copal/wire/state-report.ts'
+import type { Device } from './device.ts'
+import { log, reasonOf } from './log.ts'
+import { Bell, jittered, pause } from './pause.ts'
+import { summaryOf } from './platform.ts'
+
+/** Changes that come within so many ms go out together. */
+const debounce = 50
+/** Between reports of progress only, and between any two when there were many, in ms. */
+const throttle = 10_000
+/** So many reports may follow each other without that pause; one is won back every `throttle`. */
+const burst = 12
+
+export class Reporter {
+  readonly #device: Device
+  readonly #changed = new Bell()
+  #latest: DeviceReport = {}
+  /** What the platform has: the base of the next difference. Empty at the start, so that the first report is whole. */
+  #acknowledged: DeviceReport = {}
+  #allowance = burst
+  #allowanceAt = Date.now()
+  #sentAt = 0
+
+  constructor(device: Device) {
+    this.#device = device
+  }
+
+  /** Says how things are; fields that are absent stay as they were. */
+  update(report: DeviceReport): void {
+    this.#latest = { ...this.#latest, ...report }
+    if (difference(this.#acknowledged, this.#latest) !== undefined) this.#changed.ring()
+  }
+
+  /** The platform has these by another way (metrics on the line). */
+  acknowledge(report: DeviceReport): void {
+    this.#latest = { ...this.#latest, ...report }
+    this.#acknowledged = { ...this.#acknowledged, ...report }
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    if (this.#device.platform === null) return
+    let failures = 0
+    while (!signal.aborted) {
+      const changes = difference(this.#acknowledged, this.#latest)
+      if (changes === undefined) {
+        await this.#changed.wait(signal)
+        continue
+      }
+      await this.#moment(signal)
+      if (signal.aborted) return
+      const trouble = await this.#send(signal)
+      if (trouble === null) failures = 0
+      else {
+        failures += 1
+        const wait = trouble.retryAfter ?? Math.min(900_000, 1000 * 2 ** Math.min(failures - 1, 20))
+        log.warn(`cannot report: ${trouble.words}; again in ${Math.round(wait / 1000)} s`)
+        await pause(jittered(wait), signal)
+      }
+    }
+  }
+
+  /** Waits until this change may go out. */
+  async #moment(signal: AbortSignal): Promise<void> {
+    await pause(debounce, signal)
+    const now = Date.now()
+    this.#allowance = Math.min(burst, this.#allowance + (now - this.#allowanceAt) / throttle)
+    this.#allowanceAt = now
+    for (;;) {
+      const left = this.#sentAt + throttle - Date.now()
+      const changes = difference(this.#acknowledged, this.#latest)
+      const urgent = this.#allowance >= 1 && !isProgressOnly(this.#acknowledged, this.#latest)
+      if (left <= 0 || signal.aborted || changes === undefined || urgent) return
+      await this.#changed.wait(signal, left)
+    }
+  }
+
+  async #send(signal: AbortSignal): Promise<null | { words: string; retryAfter?: number }> {
+    const { uuid, platform } = this.#device
+    const latest = this.#latest
+    const changes = difference(this.#acknowledged, latest)
+    if (changes === undefined || platform === null) return null
+    this.#allowance -= 1
+    this.#sentAt = Date.now()
+    try {
+      const answer = await platform.ask('PATCH', '/device/v3/state', { body: { [uuid]: changes }, signal })
+      if (answer.status >= 200 && answer.status < 300) {
+        this.#acknowledged = { ...this.#acknowledged, ...latest }
+        return null
+      }
+      const seconds = Number(answer.headers['retry-after'])
+      return { words: summaryOf(answer), ...(seconds > 0 ? { retryAfter: seconds * 1000 } : {}) }
+    } catch (error) {
+      return { words: reasonOf(error) }
+    }
+  }
+}
+
+/**
+ * The fields of `latest` that `base` does not have like that; undefined when there is none. `apps` goes whole: what it
+ * does not mention counts as deleted (device API, "Server behaviour").
+ */
+export function difference(base: DeviceReport, latest: DeviceReport): DeviceReport | undefined {
+  const changed = Object.entries(latest).filter(
+    ([name, value]) => value !== undefined && !same(base[name as keyof DeviceReport], value),
+  )
+  return changed.length === 0 ? undefined : Object.fromEntries(changed)
+}
+
+/** Whether nothing but the per cent of downloads differs. */
+export function isProgressOnly(base: DeviceReport, latest: DeviceReport): boolean {
+  return bare({ ...base, ...latest }) === bare(base)
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
+}
+
+function bare(report: DeviceReport): string {
+  return JSON.stringify(report, (key, value: unknown) =>
+    key === 'download_progress' && value !== null ? 0 : value,
+  )
+}
