@@ -3,8 +3,10 @@ import { fastify, type FastifyInstance } from 'fastify'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { accountRoutes } from './accounts/routes.ts'
 import type { Context } from './context.ts'
+import { gitRoute } from './git/routes.ts'
 import { answerError } from './kit/http/errors.ts'
 import { pageRoutes } from './page/routes.ts'
+import { badRequest } from './problems.ts'
 
 /** Streams (registry, git, builder, logs) are answered by plain handlers, in front of the JSON routes. */
 export interface RawRoute {
@@ -13,7 +15,11 @@ export interface RawRoute {
 }
 
 export async function makeApp(ctx: Context): Promise<RequestListener> {
-  const raw: RawRoute[] = []
+  const raw: RawRoute[] = [
+    gitRoute(ctx, async () => {
+      throw badRequest('cannot build: this platform has no builder')
+    }),
+  ]
   const app = await jsonRoutes(ctx)
   return (request, response) => {
     const route = raw.find(({ prefix }) => request.url!.startsWith(prefix))

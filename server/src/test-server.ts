@@ -1,5 +1,5 @@
 // For tests only: a whole server on a database and a folder of its own.
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -24,6 +24,7 @@ export async function testServer(settings: Record<string, string> = {}): Promise
   await using starting = new AsyncDisposableStack()
   const database = starting.use(await testDatabase())
   const folder = await mkdtemp(join(tmpdir(), 'copal-server-'))
+  await chmod(folder, 0o711) // git runs as a user of its own, who walks through it
   starting.defer(() => rm(folder, { recursive: true, force: true }))
   const port = await freePort()
   const config = readConfig({
