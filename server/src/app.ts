@@ -3,8 +3,11 @@ import { fastify, type FastifyInstance } from 'fastify'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { accountRoutes } from './accounts/routes.ts'
 import type { Context } from './context.ts'
+import { deviceRoutes } from './devices/routes.ts'
 import { answerError } from './kit/http/errors.ts'
 import { pageRoutes } from './page/routes.ts'
+import { reportRoutes } from './reports/routes.ts'
+import { targetRoutes } from './target-state/routes.ts'
 
 /** Streams (registry, git, builder, logs) are answered by plain handlers, in front of the JSON routes. */
 export interface RawRoute {
@@ -39,6 +42,9 @@ async function jsonRoutes(ctx: Context): Promise<FastifyInstance> {
   app.get('/ca.pem', (_, reply) => reply.type('application/x-pem-file').send(ctx.keys.ca.certificate))
   pageRoutes(app)
   accountRoutes(app, ctx)
+  deviceRoutes(app, ctx)
+  targetRoutes(app, ctx)
+  reportRoutes(app, ctx)
 
   await app.ready()
   return app
