@@ -7,6 +7,9 @@ import { gitRoute } from './git/routes.ts'
 import { answerError } from './kit/http/errors.ts'
 import { pageRoutes } from './page/routes.ts'
 import { badRequest } from './problems.ts'
+import { deviceRoutes } from './devices/routes.ts'
+import { reportRoutes } from './reports/routes.ts'
+import { targetRoutes } from './target-state/routes.ts'
 
 /** Streams (registry, git, builder, logs) are answered by plain handlers, in front of the JSON routes. */
 export interface RawRoute {
@@ -45,6 +48,9 @@ async function jsonRoutes(ctx: Context): Promise<FastifyInstance> {
   app.get('/ca.pem', (_, reply) => reply.type('application/x-pem-file').send(ctx.keys.ca.certificate))
   pageRoutes(app)
   accountRoutes(app, ctx)
+  deviceRoutes(app, ctx)
+  targetRoutes(app, ctx)
+  reportRoutes(app, ctx)
 
   await app.ready()
   return app

@@ -9,6 +9,8 @@ import type { Config } from './config.ts'
 import type { Context } from './context.ts'
 import { keepLease } from './copy.ts'
 import { syncDeviceTypes } from './device-types/sync.ts'
+import { connections } from './devices/connections.ts'
+import { keepHeartbeats } from './devices/heartbeat.ts'
 import { openBlobFiles } from './kit/blobs/files.ts'
 import { connect } from './kit/db/db.ts'
 import { migrate } from './kit/db/migrate.ts'
@@ -16,6 +18,7 @@ import { listen } from './kit/events.ts'
 import { twoInOne } from './kit/http/two-in-one.ts'
 import { makeSeal } from './kit/seal.ts'
 import { makeLogger } from './log.ts'
+import { reports } from './reports/record-report.ts'
 
 export interface Server extends AsyncDisposable {
   ctx: Context
@@ -55,6 +58,9 @@ export async function startServer(config: Config): Promise<Server> {
   starting.use(await keepLease(ctx))
   await syncDeviceTypes(ctx)
   const firstLogin = await firstAdministrator(ctx)
+  starting.use(keepHeartbeats(ctx))
+  starting.use(connections(ctx))
+  starting.use(reports(ctx))
   starting.use(await startListener(ctx))
   const parts = starting.move()
   return {

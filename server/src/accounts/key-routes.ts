@@ -23,8 +23,9 @@ export function keyRoutes(app: FastifyInstance, ctx: Context): void {
     id: Number(id),
     role: 'provisioning-api-key',
   })
-  app.post<{ Params: { id: string } }>('/api-key/application/:id(^\\d{1,9}$)/provisioning', (request, reply) =>
-    make(request, reply, ofApplication(request.params.id), request.body ?? {}),
+  app.post<{ Params: { id: string } }>(
+    '/api-key/application/:id(^\\d{1,9}$)/provisioning',
+    (request, reply) => make(request, reply, ofApplication(request.params.id), request.body ?? {}),
   )
   app.post<{ Params: { id: string } }>('/application/:id(^\\d{1,9}$)/generate-api-key', (request, reply) =>
     make(request, reply, ofApplication(request.params.id), {}),

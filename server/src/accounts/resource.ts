@@ -107,10 +107,14 @@ export const accountResources = [
     fields: {
       created_at: readOnly(date),
       /** Takes the place of `user` when a member is added. */
-      username: shownAs(atCreation(text), (row) => `select n.username from "user" n where n.id = ${row}."user"`),
+      username: shownAs(
+        atCreation(text),
+        (row) => `select n.username from "user" n where n.id = ${row}."user"`,
+      ),
       effective_seat_role: computed(
         text,
-        (row) => `select n.name from organization_membership_role n where n.id = ${row}.organization_membership_role`,
+        (row) =>
+          `select n.name from organization_membership_role n where n.id = ${row}.organization_membership_role`,
       ),
     },
     links: {
@@ -165,4 +169,3 @@ export const accountResources = [
     remove: removePublicKeys,
   }),
 ]
-

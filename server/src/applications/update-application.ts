@@ -40,7 +40,8 @@ export async function updateApplications(
 
 async function updateOne(ctx: Context, tx: Tx, asking: Actor, before: Before, changes: ApplicationChanges) {
   const { id } = before
-  const { organization, is_for__device_type, should_be_running__release, should_be_operated_by__release } = changes
+  const { organization, is_for__device_type, should_be_running__release, should_be_operated_by__release } =
+    changes
   if (organization !== undefined && organization !== before.organization) {
     await mustMay(tx.sql, asking, 'found', { application: id }, 'move a fleet out of its organization')
     await mustMay(tx.sql, asking, 'found', { organization }, 'move a fleet to this organization')
@@ -72,7 +73,8 @@ async function checkArchitecture({ sql }: Tx, before: Before, type: number): Pro
 async function checkTarget({ sql }: Tx, application: number, release: number): Promise<void> {
   const [found] = await sql<{ status: string }[]>`
     select status from release where id = ${release} and belongs_to__application = ${application}`
-  if (!found) throw badRequest(`cannot pin the fleet to release ${release}: it is not a release of this fleet`)
+  if (!found)
+    throw badRequest(`cannot pin the fleet to release ${release}: it is not a release of this fleet`)
   if (found.status !== 'success')
     throw badRequest(`cannot pin the fleet to release ${release}: its status is ${found.status}`)
 }

@@ -35,14 +35,20 @@ export function ownedRows({ table, owner, name, rules, told }: Table) {
       await ctx.db.transaction(async (tx) => {
         const rows = await tx.sql<{ owner: number }[]>`
           update ${tx.sql(table)} set value = ${value} where id = any(${ids}) returning ${tx.sql(owner)} as owner`
-        await tell(tx, rows.map((row) => row.owner))
+        await tell(
+          tx,
+          rows.map((row) => row.owner),
+        )
       })
     },
     async remove(ctx: Context, _: Actor, ids: number[]): Promise<void> {
       await ctx.db.transaction(async (tx) => {
         const rows = await tx.sql<{ owner: number }[]>`
           delete from ${tx.sql(table)} where id = any(${ids}) returning ${tx.sql(owner)} as owner`
-        await tell(tx, rows.map((row) => row.owner))
+        await tell(
+          tx,
+          rows.map((row) => row.owner),
+        )
       })
     },
   }
@@ -60,9 +66,13 @@ async function targetsOf(tx: Tx, told: Told, owners: number[]): Promise<Record<s
     case 'device':
       return owners.map((device) => ({ device }))
     case 'service':
-      return tx.sql<{ application: number }[]>`select distinct application from service where id = any(${owners})`
+      return tx.sql<
+        { application: number }[]
+      >`select distinct application from service where id = any(${owners})`
     case 'service_install':
-      return tx.sql<{ device: number }[]>`select distinct device from service_install where id = any(${owners})`
+      return tx.sql<
+        { device: number }[]
+      >`select distinct device from service_install where id = any(${owners})`
     case 'nobody':
       return []
   }

@@ -5,7 +5,7 @@ export type Sql = postgres.Sql
 export type Query = postgres.ISql
 
 /** What events tell: that something changed, never what. Keep the topics few; see ARCHITECTURE.md. */
-export type Topic = 'target' | 'credentials' | 'device' | 'build' | 'release'
+export type Topic = 'target' | 'credentials' | 'device' | 'watch' | 'build' | 'release'
 
 export interface Tx {
   sql: postgres.TransactionSql

@@ -39,7 +39,12 @@ export interface Api {
 export function makeApi(ctx: Context, model: Model): Api {
   const plans = new Map<string, { plan: Plan; uses: number }>()
 
-  async function run<T>(what: string, question: Question, compile: () => Plan, values = question.query.values) {
+  async function run<T>(
+    what: string,
+    question: Question,
+    compile: () => Plan,
+    values = question.query.values,
+  ) {
     const { resource, scope, query } = question
     const { key, count, options } = query
     const shape = `${scope.kind} ${what} ${resource.name} ${JSON.stringify([key, count, options])}`
@@ -77,7 +82,9 @@ export function makeApi(ctx: Context, model: Model): Api {
       const other = model.get(link.one)!
       const ask = { ...question, resource: other, query: { ...question.query, options: {} } }
       delete ask.query.key
-      const [row] = await run<{ may: boolean }>('linked', ask, () => compileLinked(model, other, ask.scope), [id])
+      const [row] = await run<{ may: boolean }>('linked', ask, () => compileLinked(model, other, ask.scope), [
+        id,
+      ])
       if (link.guarded && !row?.may) throw notAllowed(question.resource, name, link)
       if (!row) throw conflict(`Data is referenced by ${name}.`)
     }
@@ -91,13 +98,20 @@ export function makeApi(ctx: Context, model: Model): Api {
     }
   }
 
-  async function change(question: Question, verb: 'update' | 'remove', then: (ids: number[]) => Promise<unknown>) {
+  async function change(
+    question: Question,
+    verb: 'update' | 'remove',
+    then: (ids: number[]) => Promise<unknown>,
+  ) {
     const { resource, query } = question
     if (!query.key && !query.options.filter)
       throw badRequest(`cannot ${verb} every ${resource.name} at once · give a key or a $filter`)
     const found = await targets(question, verb)
     const refused = found.find(({ may }) => !may)
-    if (refused) throw unauthorized(`cannot ${verb} ${resource.name} ${refused.id}: unauthorized · your role does not allow it`)
+    if (refused)
+      throw unauthorized(
+        `cannot ${verb} ${resource.name} ${refused.id}: unauthorized · your role does not allow it`,
+      )
     if (found.length > 0) await write(resource, () => then(found.map(({ id }) => id)))
     return found.length
   }
@@ -144,8 +158,12 @@ export function makeApi(ctx: Context, model: Model): Api {
         await update(question, body)
         return
       }
-      const ofKey = key.map(({ field, value }) => [field, value.is === 'value' ? values[value.at] : undefined])
-      if (key.some(({ field }) => field === 'id')) throw notFound(`cannot find that ${question.resource.name}`)
+      const ofKey = key.map(({ field, value }) => [
+        field,
+        value.is === 'value' ? values[value.at] : undefined,
+      ])
+      if (key.some(({ field }) => field === 'id'))
+        throw notFound(`cannot find that ${question.resource.name}`)
       const value = { ...Object.fromEntries(ofKey), ...(body.value as object) }
       await create(question, { ...body, value })
     },

@@ -26,7 +26,9 @@ export function readBody(
     else left.push(name)
   }
   if (Object.keys(read).length === 0 && left.length > 0)
-    throw badRequest(`cannot write ${JSON.stringify(left[0])} of ${resource.name}: there is no such field to write`)
+    throw badRequest(
+      `cannot write ${JSON.stringify(left[0])} of ${resource.name}: there is no such field to write`,
+    )
   if (moment === 'create') checkMandatory(resource, read)
   return read
 }
@@ -72,8 +74,7 @@ const called = {
 }
 
 const readers: Record<Field['type'], (value: unknown) => unknown> = {
-  integer: (value) =>
-    Number.isInteger(value) && Math.abs(value as number) < 2 ** 31 ? value : undefined,
+  integer: (value) => (Number.isInteger(value) && Math.abs(value as number) < 2 ** 31 ? value : undefined),
   decimal: (value) => (typeof value === 'number' && Number.isFinite(value) ? value : undefined),
   bigint: (value) =>
     Number.isSafeInteger(value) || (typeof value === 'string' && /^-?\d{1,18}$/.test(value))
@@ -93,7 +94,8 @@ const readers: Record<Field['type'], (value: unknown) => unknown> = {
 /** Forms know texts only. */
 function unform(type: Field['type'], value: string): unknown {
   if (type === 'integer' || type === 'decimal') return value.trim() === '' ? undefined : Number(value)
-  if (type === 'boolean') return ({ true: true, '1': true, false: false, '0': false } as Record<string, boolean>)[value]
+  if (type === 'boolean')
+    return ({ true: true, '1': true, false: false, '0': false } as Record<string, boolean>)[value]
   if (type === 'date' && /^\d+$/.test(value)) return Number(value)
   return value
 }

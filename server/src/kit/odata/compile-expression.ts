@@ -107,7 +107,8 @@ function along(
 }
 
 function count(statement: Statement, names: Names, { steps, filter }: Expression & { is: 'count' }): string {
-  const then = (row: Row) => (filter ? [truth(compileExpression(statement, { ...names, it: row }, filter))] : [])
+  const then = (row: Row) =>
+    filter ? [truth(compileExpression(statement, { ...names, it: row }, filter))] : []
   return `(${along(statement, names, steps, 'count(*)::integer', then)})`
 }
 
@@ -135,7 +136,10 @@ function call(name: string, args: Typed[]): Typed {
   for (const [i, arg] of args.entries())
     if (arg.type !== 'null' && !takes[i]!.includes(arg.type))
       throw badRequest(`cannot call ${name}: its argument ${i + 1} is of the wrong type`)
-  return { sql: `(${sql(...args.map((arg, i) => (arg.type === 'null' ? nullOf(takes[i]![0]!) : arg.sql)))})`, type: gives }
+  return {
+    sql: `(${sql(...args.map((arg, i) => (arg.type === 'null' ? nullOf(takes[i]![0]!) : arg.sql)))})`,
+    type: gives,
+  }
 }
 
 const nullOf = (type: Type) =>
@@ -180,8 +184,10 @@ function calculate(operator: keyof typeof arithmetic, left: Typed, right: Typed)
   const by = arithmetic[operator]
   const moment = operator === 'add' || operator === 'sub'
   if (kinds === 'date duration' && moment) return { sql: `(${left.sql} ${by} ${right.sql})`, type: 'date' }
-  if (kinds === 'date date' && operator === 'sub') return { sql: `(${left.sql} - ${right.sql})`, type: 'duration' }
-  if (kinds === 'duration duration' && moment) return { sql: `(${left.sql} ${by} ${right.sql})`, type: 'duration' }
+  if (kinds === 'date date' && operator === 'sub')
+    return { sql: `(${left.sql} - ${right.sql})`, type: 'duration' }
+  if (kinds === 'duration duration' && moment)
+    return { sql: `(${left.sql} ${by} ${right.sql})`, type: 'duration' }
   if (kinds !== 'number number') throw badRequest(`cannot ${operator} ${kinds.replace(' ', ' and ')}`)
   const type = left.type === 'decimal' || right.type === 'decimal' ? 'decimal' : 'bigint'
   const cast = type === 'bigint' ? 'bigint' : operator === 'mod' ? 'numeric' : 'float8'
@@ -190,7 +196,11 @@ function calculate(operator: keyof typeof arithmetic, left: Typed, right: Typed)
 }
 
 const kindOf = (type: Type): string =>
-  type === 'integer' || type === 'bigint' || type === 'decimal' ? 'number' : type === 'null' ? 'nothing' : type
+  type === 'integer' || type === 'bigint' || type === 'decimal'
+    ? 'number'
+    : type === 'null'
+      ? 'nothing'
+      : type
 
 function within(statement: Statement, left: Typed, list: Expression): Typed {
   if (list.is !== 'list') throw badRequest('cannot use "in" without a list')

@@ -3,7 +3,16 @@
 import { badRequest } from '../../problems.ts'
 import { Statement, type Plan, type Row } from './statement.ts'
 import { compileExpression } from './compile-expression.ts'
-import { columnSql, isOne, quote, type Field, type Model, type One, type Resource, type Scope } from './resource.ts'
+import {
+  columnSql,
+  isOne,
+  quote,
+  type Field,
+  type Model,
+  type One,
+  type Resource,
+  type Scope,
+} from './resource.ts'
 import type { Expand, KeyPart, Options, Query } from './tree.ts'
 
 /** One row with one text, `d`: the JSON array of the rows that were asked for. */
@@ -81,7 +90,8 @@ function pageOf(statement: Statement, row: Row, options: Options, conditions: st
 
 function condition(statement: Statement, row: Row, { filter }: Options): string {
   const { sql, type } = compileExpression(statement, { it: row }, filter!)
-  if (type !== 'boolean' && type !== 'null') throw badRequest('cannot filter by something that is neither true nor false')
+  if (type !== 'boolean' && type !== 'null')
+    throw badRequest('cannot filter by something that is neither true nor false')
   return `(${sql})`
 }
 
@@ -89,11 +99,14 @@ function keyConditions(statement: Statement, row: Row, key: KeyPart[] | undefine
   if (!key) return []
   const { resource } = row
   const names = key.map((part) => part.field)
-  if (!resource.keys.some((each) => each.length === names.length && each.every((name, i) => name === names[i])))
+  if (
+    !resource.keys.some((each) => each.length === names.length && each.every((name, i) => name === names[i]))
+  )
     throw badRequest(`cannot find a ${resource.name} by ${names.join(' and ')}: that is no key of it`)
   return key.map(({ field, value }) => {
     const left = { is: 'path' as const, steps: [field] }
-    return compileExpression(statement, { it: row }, { is: 'operation', operator: 'eq', left, right: value }).sql
+    return compileExpression(statement, { it: row }, { is: 'operation', operator: 'eq', left, right: value })
+      .sql
   })
 }
 

@@ -11,7 +11,9 @@ export async function faultOf(sql: Sql, error: unknown, table: string): Promise<
     case '23505': {
       const fields = await fieldsOfIndex(sql, constraint)
       return conflict(
-        fields.length > 0 ? `${fields.map((field) => `"${field}"`).join(' and ')} must be unique.` : 'Unique key constraint violated',
+        fields.length > 0
+          ? `${fields.map((field) => `"${field}"`).join(' and ')} must be unique.`
+          : 'Unique key constraint violated',
       )
     }
     case '23503': {
@@ -22,7 +24,9 @@ export async function faultOf(sql: Sql, error: unknown, table: string): Promise<
     }
     case '23514': {
       const fields = await fieldsOfConstraint(sql, constraint)
-      return badRequest(`cannot use ${fields.join(' and ') || 'the values'}: what is given is not allowed there`)
+      return badRequest(
+        `cannot use ${fields.join(' and ') || 'the values'}: what is given is not allowed there`,
+      )
     }
     case '23502':
       return badRequest(`cannot set ${error.column_name} to nothing`)

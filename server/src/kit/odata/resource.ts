@@ -90,7 +90,9 @@ export function resource(name: string, definition: Definition): Resource {
 
 /** All resources under all their names. */
 export function model(resources: Resource[]): Model {
-  return new Map(resources.flatMap((each) => [each.name, ...(each.alsoCalled ?? [])].map((name) => [name, each])))
+  return new Map(
+    resources.flatMap((each) => [each.name, ...(each.alsoCalled ?? [])].map((name) => [name, each])),
+  )
 }
 
 const plain = { written: 'always', mandatory: false, nullable: false } as const
@@ -145,8 +147,6 @@ export const empty = (name: string, ...links: [name: string, to: string][]): Res
   resource(name, {
     from: '(select null::integer as id where false)',
     fields: {},
-    links: Object.fromEntries(
-      links.map(([link, to]) => [link, computed(one(to), () => 'null::integer')]),
-    ),
+    links: Object.fromEntries(links.map(([link, to]) => [link, computed(one(to), () => 'null::integer')])),
     visibleTo: everybody,
   })

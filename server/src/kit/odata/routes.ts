@@ -83,7 +83,8 @@ export function odataRoutes(app: FastifyInstance, ctx: Context, { prefix, model,
     })
 
     async function act(question: Question, _: unknown, reply: FastifyReply) {
-      if (question.query.action !== 'canAccess') throw notFound(`cannot find the action ${question.query.action}`)
+      if (question.query.action !== 'canAccess')
+        throw notFound(`cannot find the action ${question.query.action}`)
       // Whoever may change a device may open tunnels to it: there is no finer right.
       const ids = await api.changeable(question)
       if (ids.length === 0) throw unauthorized('cannot access it: unauthorized')

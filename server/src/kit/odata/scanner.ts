@@ -133,9 +133,7 @@ function date(scanner: Scanner, text: string): Date {
 }
 
 function duration(scanner: Scanner, text: string): string {
-  if (
-    !/^-?P(?=.)(?:\d{1,6}D)?(?:T(?=.)(?:\d{1,6}H)?(?:\d{1,6}M)?(?:\d{1,9}(?:\.\d{1,6})?S)?)?$/.test(text)
-  )
+  if (!/^-?P(?=.)(?:\d{1,6}D)?(?:T(?=.)(?:\d{1,6}H)?(?:\d{1,6}M)?(?:\d{1,9}(?:\.\d{1,6})?S)?)?$/.test(text))
     throw scanner.trouble(`no duration: ${JSON.stringify(text.slice(0, 40))}`)
   return text
 }

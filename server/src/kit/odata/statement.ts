@@ -67,7 +67,8 @@ export class Statement {
   plan(body: string): Plan {
     const text = this.#named(body)
     const sets: string[] = []
-    for (const name of this.#sets) sets.push(`${name} as materialized (${this.#named(this.scope.sets[name]!)})`)
+    for (const name of this.#sets)
+      sets.push(`${name} as materialized (${this.#named(this.scope.sets[name]!)})`)
     return { text: sets.length > 0 ? `with ${sets.join(', ')} ${text}` : text, binds: this.#binds }
   }
 
