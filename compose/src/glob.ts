@@ -13,7 +13,18 @@ export type Glob = (path: string) => boolean
 export function globOf(pattern: string): Glob | undefined {
   if (!/[*?[\\]/.test(pattern)) return (path) => path === pattern
   const tokens = tokensOf(pattern)
-  return tokens && ((path) => matches(tokens, path))
+  if (!tokens) return undefined
+  const needed = longestText(tokens)
+  return (path) => path.includes(needed) && matches(tokens, path)
+}
+
+/** Characters that any match must hold: most paths are told apart by them. */
+function longestText(tokens: readonly Token[]): string {
+  const runs = tokens
+    .map((token) => (token.is === 'char' ? token.char : '\0'))
+    .join('')
+    .split('\0')
+  return runs.reduce((longest, run) => (run.length > longest.length ? run : longest), '')
 }
 
 function tokensOf(pattern: string): Token[] | undefined {
@@ -51,36 +62,46 @@ function classOf(body: string): Token {
   return { is: 'class', negated, ranges }
 }
 
-/** Token by token from behind: `below[p]` says whether the later tokens match what begins at `p`. */
+/** All places of the pattern at once, character by character, as an automaton does: mostly there are but one or two. */
 function matches(tokens: readonly Token[], path: string): boolean {
-  const length = path.length
-  let below = new Uint8Array(length + 1)
-  below[length] = 1
-  for (let t = tokens.length - 1; t >= 0; t--) {
-    const token = tokens[t]!
-    const here = new Uint8Array(length + 1)
-    let behindSlash = 0
-    for (let p = length; p >= 0; p--) {
-      const char = path[p]
-      const next = below[p + 1] ?? 0
-      if (char === '/' && next) behindSlash = 1
-      switch (token.is) {
-        case 'star':
-          here[p] = below[p]! | (char !== undefined && char !== '/' ? here[p + 1]! : 0)
-          break
-        case 'rest':
-          here[p] = below[p]! | (here[p + 1] ?? 0)
-          break
-        case 'folders':
-          here[p] = below[p]! | behindSlash
-          break
-        default:
-          here[p] = char !== undefined && fits(token, char) ? next : 0
-      }
-    }
-    below = here
+  let here: number[] = []
+  let next: number[] = []
+  /** The position for which a place was last noted, so that none is noted twice. */
+  const noted = new Int32Array(tokens.length + 1).fill(-1)
+
+  function note(place: number, position: number): void {
+    if (noted[place] === position) return
+    noted[place] = position
+    next.push(place)
   }
-  return below[0] === 1
+
+  /** Comes to a place from the one before it; what may match nothing can be passed at once. */
+  function enter(place: number, position: number): void {
+    note(place, position)
+    for (let at = place; tokens[at] && canBeEmpty(tokens[at]!); at++) note(at + 1, position)
+  }
+
+  enter(0, 0)
+  for (let position = 1; position <= path.length; position++) {
+    ;[here, next] = [next, []]
+    if (here.length === 0) return false
+    const char = path[position - 1]!
+    for (const place of here) {
+      const token = tokens[place]
+      if (!token) continue
+      if (token.is === 'folders') {
+        note(place, position)
+        if (char === '/') enter(place + 1, position)
+      } else if (token.is === 'rest' || token.is === 'star') {
+        if (token.is === 'rest' || char !== '/') enter(place, position)
+      } else if (fits(token, char)) enter(place + 1, position)
+    }
+  }
+  return next.includes(tokens.length)
+}
+
+function canBeEmpty({ is }: Token): boolean {
+  return is === 'star' || is === 'rest' || is === 'folders'
 }
 
 function fits(token: Token, char: string): boolean {

@@ -9,6 +9,7 @@ export type Ignores = (path: string) => boolean
 type Rule = { glob: Glob; keep: boolean }
 
 const MOST_RULES = 1000
+const LONGEST_RULE = 1024
 
 /** `<dockerfile>.dockerignore` beside the Dockerfile counts instead of `.dockerignore` at the top of the context. */
 export async function readIgnores(tree: Tree, context: string, dockerfile: string): Promise<Ignores> {
@@ -59,12 +60,16 @@ function rulesOf(text: string, file: string): Rule[] {
     const keep = line.startsWith('!')
     const pattern = cleanPattern(keep ? line.slice(1).trim() : line)
     if (pattern === '' || pattern === '.') return
-    const glob = globOf(pattern)
+    const glob = pattern.length > LONGEST_RULE ? undefined : globOf(pattern)
     if (!glob)
-      throw cannot(`read the pattern ${line}`, 'a bracket is not closed, or nothing follows a backslash', {
-        file,
-        line: index + 1,
-      })
+      throw cannot(
+        `read the pattern ${line}`,
+        `it is longer than ${LONGEST_RULE} characters, a bracket is not closed, or nothing follows a backslash`,
+        {
+          file,
+          line: index + 1,
+        },
+      )
     rules.push({ glob, keep })
     if (rules.length > MOST_RULES)
       throw cannot('use the file', `it has more than ${MOST_RULES} patterns`, { file, line: index + 1 })

@@ -28,7 +28,7 @@ test('a fault of YAML is told with its line', () => {
 test('a key that stands twice is refused with the line of the second', async () => {
   await assert.rejects(
     readCompose('services:\n  web:\n    image: a\n    image: b\n'),
-    /line 4\): Map keys must be unique/,
+    /cannot read services\.web\.image \(docker-compose\.yml, line 4\): the key stands here for the second time/,
   )
 })
 
@@ -55,4 +55,8 @@ test('an anchor inside of itself and nesting without end are refused', () => {
 
 test('numbers that JSON cannot hold stay text', () => {
   assert.deepEqual(plain(parseYaml('a: .inf\nb: 0x10\nc: ~\n', 'x.yml')), { a: '.inf', b: 16, c: null })
+})
+
+test('a file of two documents is refused', () => {
+  assert.throws(() => parseYaml('a: 1\n---\nb: 2\n', 'x.yml'), /multiple documents/)
 })

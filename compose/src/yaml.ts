@@ -13,17 +13,23 @@ export type Node =
   /** `source`: as it was written, so that `1.10` stays `1.10` where text is wanted. */
   | { kind: 'scalar'; value: Scalar; source: string; where: Where }
 
+/** Characters; the parser's time can grow with the square of them. */
+const LONGEST = 128 * 1024
 const MOST_NODES = 100_000
 const DEEPEST = 64
+const TOO_DEEP = 'it is nested too deeply'
 
 /** Throws a ProjectError for what is no YAML, holds a key twice, or unfolds to too much. An empty file is null. */
 export function parseYaml(text: string, file: string): Node {
+  if (text.length > LONGEST)
+    throw cannot('read the file', `it is longer than ${LONGEST} characters`, { file })
   const lines = new LineCounter()
   const document = parsed(text, file, lines)
   const fault = document.errors[0]
   if (fault) {
     const line = lines.linePos(fault.pos[0]).line
-    throw cannot('read the file', fault.message.split('\n')[0]!.replace(/ at line .*$/, ''), { file, line })
+    const why = /call stack/.test(fault.message) ? TOO_DEEP : fault.message.split('\n')[0]!
+    throw cannot('read the file', why, { file, line })
   }
   return unfold(document, lines, file)
 }
@@ -34,13 +40,16 @@ function parsed(text: string, file: string, lineCounter: LineCounter): Document 
       version: '1.2',
       schema: 'core',
       merge: true,
+      // Its own check compares every key with every other; `entriesOf` looks them up.
+      uniqueKeys: false,
       lineCounter,
-      logLevel: 'silent',
+      // Silence would also take a second document for none.
+      logLevel: 'error',
       prettyErrors: false,
     })
   } catch {
     // The parser descends by recursion and may run out of stack.
-    throw cannot('read the file', 'it is no YAML, or nested too deeply', { file })
+    throw cannot('read the file', TOO_DEEP, { file })
   }
 }
 
@@ -76,6 +85,8 @@ function unfold(document: Document, lines: LineCounter, file: string): Node {
         throw cannot('read the file', 'a key must be plain text', { file, line: keyLine })
       const under = name === '<<' ? key : key ? `${key}.${name}` : name
       const value = atKey(convert(pair.value, under, keyLine, depth + 1), keyLine)
+      if (own.has(name))
+        throw cannot(`read ${under}`, 'the key stands here for the second time', { file, line: keyLine })
       if (name !== '<<') own.set(name, value)
       else for (const [inner, node] of mapsIn(value)) if (!merged.has(inner)) merged.set(inner, node)
     }
