@@ -10,6 +10,8 @@ import { badRequest } from './problems.ts'
 import { deviceRoutes } from './devices/routes.ts'
 import { reportRoutes } from './reports/routes.ts'
 import { targetRoutes } from './target-state/routes.ts'
+import { registryRoute } from './registry/routes.ts'
+import { tokenRoutes } from './registry/token-routes.ts'
 
 /** Streams (registry, git, builder, logs) are answered by plain handlers, in front of the JSON routes. */
 export interface RawRoute {
@@ -19,6 +21,7 @@ export interface RawRoute {
 
 export async function makeApp(ctx: Context): Promise<RequestListener> {
   const raw: RawRoute[] = [
+    registryRoute(ctx),
     gitRoute(ctx, async () => {
       throw badRequest('cannot build: this platform has no builder')
     }),
@@ -51,6 +54,7 @@ async function jsonRoutes(ctx: Context): Promise<FastifyInstance> {
   deviceRoutes(app, ctx)
   targetRoutes(app, ctx)
   reportRoutes(app, ctx)
+  tokenRoutes(app, ctx)
 
   await app.ready()
   return app
