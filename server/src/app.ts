@@ -5,6 +5,8 @@ import { accountRoutes } from './accounts/routes.ts'
 import type { Context } from './context.ts'
 import { gitRoute } from './git/routes.ts'
 import { answerError } from './kit/http/errors.ts'
+import { keyRoutes } from './accounts/key-routes.ts'
+import { v7Routes } from './resources.ts'
 import { pageRoutes } from './page/routes.ts'
 import { badRequest } from './problems.ts'
 import { deviceRoutes } from './devices/routes.ts'
@@ -48,6 +50,8 @@ async function jsonRoutes(ctx: Context): Promise<FastifyInstance> {
   app.get('/ca.pem', (_, reply) => reply.type('application/x-pem-file').send(ctx.keys.ca.certificate))
   pageRoutes(app)
   accountRoutes(app, ctx)
+  keyRoutes(app, ctx)
+  v7Routes(app, ctx)
   deviceRoutes(app, ctx)
   targetRoutes(app, ctx)
   reportRoutes(app, ctx)
