@@ -69,7 +69,7 @@ const empties = [
   empty('user_profile', { links: { user: one('user') } }),
 ]
 
-const resources = [
+export const resources = [
   ...accountResources,
   ...deviceTypeResources,
   ...applicationResources,

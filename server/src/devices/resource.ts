@@ -17,6 +17,9 @@ import {
   through,
 } from '../kit/odata/resource.ts'
 import { overallProgress, overallStatus, targetRelease } from './overall-status.ts'
+import { registerDevice } from './register-device.ts'
+import { removeDevices } from './remove-devices.ts'
+import { updateDevice } from './update-device.ts'
 
 const statusText = nullable(text)
 const number = nullable(integer)
@@ -113,6 +116,9 @@ export const deviceResources = [
     removableBy: byKind({
       user: (row) => `${row}.belongs_to__application in (select id from fleets_changed)`,
     }),
+    create: registerDevice,
+    update: updateDevice,
+    remove: removeDevices,
   }),
 
   resource('image_install', {

@@ -1,3 +1,5 @@
+import type { Actor } from '../auth/actor.ts'
+import type { Context } from '../context.ts'
 import {
   atCreation,
   bigint,
@@ -23,6 +25,9 @@ import {
 import { createReleaseImage, removeReleaseImages } from './release-images.ts'
 import { createImage, removeImages, updateImages } from './images.ts'
 import { createDetail, removeDetails, updateDetails } from './image-details.ts'
+import { removeReleases } from './remove-release.ts'
+import { startRelease } from './start-release.ts'
+import { updateRelease, type ReleaseChanges } from './update-release.ts'
 import { rawVersion, version } from './version-sql.ts'
 
 const statuses = ['running', 'success', 'failed', 'error', 'cancelled', 'interrupted']
@@ -97,6 +102,11 @@ export const releaseResources = [
     changeableBy: byKind({
       user: (row) => `${row}.belongs_to__application in (select id from fleets_changed)`,
     }),
+    create: startRelease,
+    async update(ctx: Context, asking: Actor, ids: number[], changes: ReleaseChanges) {
+      for (const id of ids) await updateRelease(ctx, asking, id, changes)
+    },
+    remove: removeReleases,
   }),
 
   resource('image', {

@@ -154,13 +154,8 @@ export function empty(
   return resource(name, {
     ...rest,
     from: '(select null::integer as id where false)',
-<<<<<<< HEAD
-    fields: {},
-    links: Object.fromEntries(links.map(([link, to]) => [link, computed(one(to), () => 'null::integer')])),
-=======
     fields: mapValues(fields, (field) => computed(field, () => `null::${columnType[field.type]}`)),
     links: mapValues(links, (link) => (isOne(link) ? computed(link, () => 'null::integer') : link)),
->>>>>>> face05c (server/kit/odata: the v7 API reads and writes organizations, fleets, releases, devices and variables)
     visibleTo: everybody,
   })
 }
