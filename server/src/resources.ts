@@ -1,12 +1,14 @@
 // Every resource of the v7 API on one page.
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { accountResources } from './accounts/resource.ts'
 import { applicationResources } from './applications/resource.ts'
+import type { Actor } from './auth/actor.ts'
 import { scopeOf } from './auth/can.ts'
 import { whoAsks } from './auth/who.ts'
 import type { Context } from './context.ts'
 import { deviceTypeResources } from './device-types/resource.ts'
 import { deviceResources } from './devices/resource.ts'
+import { asInV6 } from './devices/v6.ts'
 import { boolean, date, empty, json, model, one, text } from './kit/odata/resource.ts'
 import { odataRoutes } from './kit/odata/routes.ts'
 import { releaseResources } from './releases/resource.ts'
@@ -79,15 +81,15 @@ export const resources = [
   ...empties,
 ]
 
-/** The v7 API: every resource under `/v7/`. */
-export function v7Routes(app: FastifyInstance, ctx: Context): void {
-  odataRoutes(app, {
-    prefix: '/v7',
-    model: model(resources),
+/** The v7 API: every resource under `/v7/`; and under `/v6/` what the OS's own scripts still call there. */
+export function apiRoutes(app: FastifyInstance, ctx: Context): void {
+  const door = {
     db: ctx.db,
     log: ctx.log,
     ctx,
-    who: (request) => whoAsks(ctx, request),
-    scopeOf: (asking) => scopeOf(ctx, asking),
-  })
+    who: (request: FastifyRequest) => whoAsks(ctx, request),
+    scopeOf: (asking: Actor) => scopeOf(ctx, asking),
+  }
+  odataRoutes(app, { ...door, prefix: '/v7', model: model(resources) })
+  odataRoutes(app, { ...door, prefix: '/v6', model: model(asInV6(resources)) })
 }
