@@ -1,10 +1,15 @@
 // Every route on one page.
 import { fastify, type FastifyInstance } from 'fastify'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { applicationRoutes } from './applications/routes.ts'
+import { deviceTypeRoutes } from './device-types/routes.ts'
+import { variableRoutes } from './variables/routes.ts'
 import { accountRoutes } from './accounts/routes.ts'
 import type { Context } from './context.ts'
 import { gitRoute } from './git/routes.ts'
 import { answerError } from './kit/http/errors.ts'
+import { keyRoutes } from './accounts/key-routes.ts'
+import { apiRoutes } from './resources.ts'
 import { pageRoutes } from './page/routes.ts'
 import { badRequest } from './problems.ts'
 import { deviceRoutes } from './devices/routes.ts'
@@ -51,6 +56,11 @@ async function jsonRoutes(ctx: Context): Promise<FastifyInstance> {
   app.get('/ca.pem', (_, reply) => reply.type('application/x-pem-file').send(ctx.keys.ca.certificate))
   pageRoutes(app)
   accountRoutes(app, ctx)
+  keyRoutes(app, ctx)
+  deviceTypeRoutes(app, ctx)
+  applicationRoutes(app, ctx)
+  variableRoutes(app)
+  apiRoutes(app, ctx)
   deviceRoutes(app, ctx)
   targetRoutes(app, ctx)
   reportRoutes(app, ctx)

@@ -2,7 +2,8 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import { whoAsks } from '../auth/who.ts'
 import type { Context } from '../context.ts'
 import { uniqueViolation } from '../kit/db/db.ts'
-import { badRequest, conflict } from '../problems.ts'
+import { badRequest, conflict, unauthorized } from '../problems.ts'
+import { keysThatOpen } from './public-keys.ts'
 import { createKey, keyWish, readOwner, type KeyOwner } from './api-keys.ts'
 
 /** Keys of users, fleets and devices (cloud-api §3.3), save the exchange that a device does for itself. */
@@ -30,6 +31,14 @@ export function keyRoutes(app: FastifyInstance, ctx: Context): void {
   app.post<{ Params: { id: string } }>('/application/:id(^\\d{1,9}$)/generate-api-key', (request, reply) =>
     make(request, reply, ofApplication(request.params.id), {}),
   )
+
+  // The sshd of a device asks which keys may open it, with its own key.
+  app.get<{ Params: { username: string } }>('/auth/v1/public-keys/:username', async (request, reply) => {
+    const asking = await whoAsks(ctx, request)
+    if (asking.kind !== 'device') throw unauthorized('cannot tell public keys: only devices may ask')
+    const keys = await keysThatOpen(ctx, request.params.username, asking)
+    return reply.type('text/plain').send(keys.join('\n'))
+  })
 
   async function make(
     request: Parameters<typeof whoAsks>[1],

@@ -1,4 +1,5 @@
-import type { Actor } from '../auth/actor.ts'
+import type { Actor, Device } from '../auth/actor.ts'
+import { may } from '../auth/can.ts'
 import type { Context } from '../context.ts'
 import { badRequest, unauthorized } from '../problems.ts'
 
@@ -42,6 +43,18 @@ export async function removePublicKeys(ctx: Context, _: Actor, ids: number[]): P
     await tx.sql`delete from user__has__public_key where id = any(${ids})`
     await tx.changed('credentials', { keys: ids.length })
   })
+}
+
+/** The keys of a user who may change the device; none for anybody else. */
+export async function keysThatOpen(ctx: Context, username: string, device: Device): Promise<string[]> {
+  const { sql } = ctx.db
+  const [user] = await sql<{ id: number }[]>`select id from "user" where username = ${username}`
+  if (!user || device.application === null) return []
+  if (!(await may(sql, { kind: 'user', id: user.id }, 'change', { application: device.application })))
+    return []
+  const rows = await sql<{ public_key: string }[]>`
+    select public_key from user__has__public_key where "user" = ${user.id} order by id`
+  return rows.map((row) => row.public_key)
 }
 
 function check(title: string | undefined, key: string | undefined): void {

@@ -50,7 +50,7 @@ async function updateOne(ctx: Context, tx: Tx, asking: Actor, before: Before, ch
   if (should_be_running__release != null) await checkTarget(tx, id, should_be_running__release)
   if (should_be_operated_by__release != null) await checkHostRelease(tx, should_be_operated_by__release)
   await tx.sql`
-    update application set ${tx.sql({ ...changes, modified_at: ctx.now() } as Record<string, never>)} where id = ${id}`
+    update application set ${tx.sql({ ...changes, modified_at: ctx.now() } as never)} where id = ${id}`
   await tx.sql`
     update application a set slug = lower(o.handle || '/' || a.app_name) from organization o
     where o.id = a.organization and a.id = ${id} and slug <> lower(o.handle || '/' || a.app_name)`

@@ -3,7 +3,7 @@ import type { Context } from '../context.ts'
 import type { Query, Tx } from '../kit/db/db.ts'
 import type { Scope } from '../kit/odata/resource.ts'
 import { unauthorized } from '../problems.ts'
-import type { Actor } from './actor.ts'
+import type { Actor, User } from './actor.ts'
 
 /**
  * `see`: fleets and all that is theirs, but no secrets. `know`: variables and keys as well. `change`: releases, devices,
@@ -72,7 +72,7 @@ export function scopeOf(ctx: Context, asking: Actor): Scope {
 /** Whether a user has a right in an organization, or in that of a fleet. */
 export async function may(
   sql: Query | Tx['sql'],
-  asking: Actor,
+  asking: Pick<User, 'kind' | 'id'> | Exclude<Actor, User>,
   right: Right,
   where: { organization: number } | { application: number },
 ): Promise<boolean> {

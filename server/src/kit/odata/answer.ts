@@ -1,6 +1,6 @@
 // What each method does and answers (cloud-api §5.3), apart from HTTP.
-import type { Context } from '../../context.ts'
 import { badRequest, conflict, notFound, unauthorized } from '../../problems.ts'
+import type { Sql } from '../db/db.ts'
 import { readBody, type Fields } from './body.ts'
 import { compileCount, compileLinked, compileRead, compileTargets } from './compile.ts'
 import { faultOf } from './faults.ts'
@@ -36,7 +36,8 @@ export interface Api {
   changeable(question: Question): Promise<number[]>
 }
 
-export function makeApi(ctx: Context, model: Model): Api {
+/** @param ctx what verbs are given first */
+export function makeApi(sql: Sql, ctx: unknown, model: Model): Api {
   const plans = new Map<string, { plan: Plan; uses: number }>()
 
   async function run<T>(
@@ -55,11 +56,11 @@ export function makeApi(ctx: Context, model: Model): Api {
     }
     known.uses++
     try {
-      return (await ctx.db.sql.unsafe(known.plan.text, bindsOf(known.plan, values, scope) as never[], {
+      return (await sql.unsafe(known.plan.text, bindsOf(known.plan, values, scope) as never[], {
         prepare: known.uses > worthPreparing,
       })) as unknown as T[]
     } catch (error) {
-      throw (await faultOf(ctx.db.sql, error, resource.name)) ?? error
+      throw (await faultOf(sql, error, resource.name)) ?? error
     }
   }
 
@@ -94,7 +95,7 @@ export function makeApi(ctx: Context, model: Model): Api {
     try {
       return await verb()
     } catch (error) {
-      throw (await faultOf(ctx.db.sql, error, resource.name)) ?? error
+      throw (await faultOf(sql, error, resource.name)) ?? error
     }
   }
 

@@ -143,10 +143,32 @@ export const columnSql = (name: string, of: Property, row: string) =>
   of.sql ? `(${of.sql(row)})` : `${row}.${quote(name)}`
 
 /** A resource of a vocabulary wider than ours: it can be asked for, linked to and expanded, and has no rows. */
-export const empty = (name: string, ...links: [name: string, to: string][]): Resource =>
-  resource(name, {
+export function empty(
+  name: string,
+  {
+    fields = {},
+    links = {},
+    ...rest
+  }: Partial<Pick<Definition, 'fields' | 'links' | 'keys' | 'alsoCalled'>> = {},
+): Resource {
+  return resource(name, {
+    ...rest,
     from: '(select null::integer as id where false)',
-    fields: {},
-    links: Object.fromEntries(links.map(([link, to]) => [link, computed(one(to), () => 'null::integer')])),
+    fields: mapValues(fields, (field) => computed(field, () => `null::${columnType[field.type]}`)),
+    links: mapValues(links, (link) => (isOne(link) ? computed(link, () => 'null::integer') : link)),
     visibleTo: everybody,
   })
+}
+
+const columnType: Record<FieldType, string> = {
+  integer: 'integer',
+  decimal: 'float8',
+  bigint: 'bigint',
+  text: 'text',
+  boolean: 'boolean',
+  date: 'timestamptz',
+  json: 'jsonb',
+}
+
+const mapValues = <T>(of: Record<string, T>, change: (value: T) => T): Record<string, T> =>
+  Object.fromEntries(Object.entries(of).map(([name, value]) => [name, change(value)]))

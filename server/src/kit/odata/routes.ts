@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Context } from '../../context.ts'
+import type { Logger } from '../../log.ts'
 import { badRequest, notFound, unauthorized } from '../../problems.ts'
+import type { Db } from '../db/db.ts'
 import { problemOf } from '../http/errors.ts'
 import { isClosedTo, makeApi, type Body, type Question } from './answer.ts'
 import { parse } from './parse.ts'
@@ -10,29 +11,34 @@ export interface Door {
   /** `/v7` */
   prefix: string
   model: Model
+  db: Db
+  log: Logger
+  /** What verbs are given first. */
+  ctx: unknown
   /** Throws a Problem 401 for a credential that is no good. */
   who(request: FastifyRequest): Promise<unknown>
   scopeOf(asking: any): Scope
 }
 
 /** The resources of a model under a prefix. Answers are those of cloud-api §5.3; an error is a JSON string. */
-export function odataRoutes(app: FastifyInstance, ctx: Context, { prefix, model, who, scopeOf }: Door): void {
-  const api = makeApi(ctx, model)
+export function odataRoutes(app: FastifyInstance, door: Door): void {
+  const { prefix, model, db, log, who, scopeOf } = door
+  const api = makeApi(db.sql, door.ctx, model)
 
-  app.register(async (door) => {
+  app.register(async (routes) => {
     // Clients label the empty bodies of their DELETEs as JSON.
-    door.removeContentTypeParser('application/json')
-    door.addContentTypeParser('application/json', { parseAs: 'string' }, (_, text, done) => {
+    routes.removeContentTypeParser('application/json')
+    routes.addContentTypeParser('application/json', { parseAs: 'string' }, (_, text, done) => {
       try {
         done(null, text === '' ? {} : JSON.parse(text as string))
       } catch {
         done(badRequest('cannot read the body: it is no JSON'))
       }
     })
-    door.setErrorHandler((error, request, reply) => {
+    routes.setErrorHandler((error, request, reply) => {
       const problem = problemOf(error)
       if (!problem)
-        ctx.log.error(
+        log.error(
           { err: error, 'request.id': request.id, path: request.url.split('?')[0] },
           'a request to the v7 API failed by a bug',
         )
@@ -50,14 +56,14 @@ export function odataRoutes(app: FastifyInstance, ctx: Context, { prefix, model,
       return { resource, query, asking, scope }
     }
 
-    door.get(`${prefix}/*`, async (request, reply) => {
+    routes.get(`${prefix}/*`, async (request, reply) => {
       const question = await ask(request)
       if (question.query.action) throw notFound(`cannot get ${question.query.action}`)
       const d = question.query.count ? await api.count(question) : await api.read(question)
       return sendJson(reply, `{"d":${d}}`)
     })
 
-    door.post(`${prefix}/*`, async (request, reply) => {
+    routes.post(`${prefix}/*`, async (request, reply) => {
       const question = await ask(request)
       if (question.query.action) return act(question, request.body, reply)
       if (question.query.key) throw badRequest('cannot create under a key · PATCH changes what is there')
@@ -67,17 +73,17 @@ export function odataRoutes(app: FastifyInstance, ctx: Context, { prefix, model,
       return sendJson(reply, row ?? JSON.stringify({ id }))
     })
 
-    door.patch(`${prefix}/*`, async (request, reply) => {
+    routes.patch(`${prefix}/*`, async (request, reply) => {
       await api.update(await ask(request), bodyOf(request))
       return reply.code(200).send()
     })
 
-    door.put(`${prefix}/*`, async (request, reply) => {
+    routes.put(`${prefix}/*`, async (request, reply) => {
       await api.upsert(await ask(request), bodyOf(request))
       return reply.code(200).send()
     })
 
-    door.delete(`${prefix}/*`, async (request, reply) => {
+    routes.delete(`${prefix}/*`, async (request, reply) => {
       await api.remove(await ask(request))
       return reply.code(200).send()
     })

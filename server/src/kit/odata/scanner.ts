@@ -113,7 +113,7 @@ function keep(scanner: Scanner, type: ValueType, value: unknown): Expression & {
 }
 
 function quoted(scanner: Scanner): string {
-  const text = scanner.take(/'(?:[^']|'')*'/y)
+  const text = scanner.take(/'(?:[^']|'')*'(?!')/y)
   if (text === undefined) throw scanner.trouble('a text without its closing quote')
   // PostgreSQL's texts can't hold it, so nothing can be equal to it.
   if (text.includes('\0')) throw badRequest('cannot read the query: a text with a NUL character')
