@@ -17,7 +17,7 @@ import { migrate } from './kit/db/migrate.ts'
 import { listen } from './kit/events.ts'
 import { twoInOne } from './kit/http/two-in-one.ts'
 import { makeSeal } from './kit/seal.ts'
-import { acceptLines, type Lines } from './line/lines.ts'
+import { lines } from './line/lines.ts'
 import { makeLogger } from './log.ts'
 import { reports } from './reports/record-report.ts'
 import { nudge } from './target-state/nudge.ts'
@@ -63,10 +63,9 @@ export async function startServer(config: Config): Promise<Server> {
   starting.use(keepHeartbeats(ctx))
   starting.use(connections(ctx))
   starting.use(reports(ctx))
-  const lines = acceptLines(ctx)
-  starting.use(await startListener(ctx, lines))
-  starting.use(lines)
-  starting.use(nudge(ctx, lines))
+  starting.use(await startListener(ctx))
+  starting.use(lines(ctx))
+  starting.use(nudge(ctx))
   const parts = starting.move()
   return {
     ctx,
@@ -75,12 +74,12 @@ export async function startServer(config: Config): Promise<Server> {
   }
 }
 
-async function startListener(ctx: Context, lines: Lines): Promise<AsyncDisposable> {
+async function startListener(ctx: Context): Promise<AsyncDisposable> {
   const certificate = await signServer(ctx.keys.ca, namesOfPlatform(ctx.config))
   const listener = twoInOne(certificate, await makeApp(ctx))
   for (const server of listener.servers)
     server.on('upgrade', (request, socket, head) => {
-      if (!lines.upgrade(request, socket, head))
+      if (!lines(ctx).upgrade(request, socket, head))
         socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n')
     })
   await new Promise<void>((done, failed) => {

@@ -9,6 +9,7 @@ import { whoAsks } from '../auth/who.ts'
 import type { Context } from '../context.ts'
 import { connections } from '../devices/connections.ts'
 import { addressOf } from '../kit/http/address.ts'
+import { onePer } from '../kit/one-per.ts'
 import { Problem, unauthorized } from '../problems.ts'
 import { registryFor } from '../target-state/read-target.ts'
 import { closing, Line } from './line.ts'
@@ -26,7 +27,10 @@ export interface Lines extends AsyncDisposable {
   devices(): number[]
 }
 
-export function acceptLines(ctx: Context): Lines {
+/** Part of the server, one for each copy. */
+export const lines = onePer(acceptLines)
+
+function acceptLines(ctx: Context): Lines {
   // No compression: its buffers would cost more memory than all the rest of a line.
   const server = new WebSocketServer({
     noServer: true,

@@ -2,11 +2,12 @@
 // never what: so a nudge too many costs one question, and one too few costs the time until the regular look.
 import type { Context } from '../context.ts'
 import { paced } from '../line/pace.ts'
-import type { Lines } from '../line/lines.ts'
+import { lines as linesOf, type Lines } from '../line/lines.ts'
 import { closing } from '../line/line.ts'
 
 /** Part of the server: hears `target` events (`{ application }` or `{ device }`) and tells the lines of this copy, not all at once. */
-export function nudge(ctx: Context, lines: Lines): Disposable {
+export function nudge(ctx: Context): Disposable {
+  const lines = linesOf(ctx)
   const pace = paced((device: number) => lines.of(device)?.send({ t: 'changed' }), ctx.config.tellPerSecond)
   const fleets = new Set<number>()
   let asking = false
