@@ -11,6 +11,7 @@ import { keepLease } from './copy.ts'
 import { syncDeviceTypes } from './device-types/sync.ts'
 import { connections } from './devices/connections.ts'
 import { keepHeartbeats } from './devices/heartbeat.ts'
+import { watched } from './devices/watching.ts'
 import { openBlobFiles } from './kit/blobs/files.ts'
 import { connect } from './kit/db/db.ts'
 import { migrate } from './kit/db/migrate.ts'
@@ -19,6 +20,8 @@ import { twoInOne } from './kit/http/two-in-one.ts'
 import { makeSeal } from './kit/seal.ts'
 import { lines } from './line/lines.ts'
 import { makeLogger } from './log.ts'
+import { keepPartitions } from './logs/partitions.ts'
+import { logWriter } from './logs/write-lines.ts'
 import { reports } from './reports/record-report.ts'
 import { nudge } from './target-state/nudge.ts'
 
@@ -60,9 +63,12 @@ export async function startServer(config: Config): Promise<Server> {
   starting.use(await keepLease(ctx))
   await syncDeviceTypes(ctx)
   const firstLogin = await firstAdministrator(ctx)
+  watched(ctx) // known before the first change is told
   starting.use(keepHeartbeats(ctx))
   starting.use(connections(ctx))
   starting.use(reports(ctx))
+  starting.use(await keepPartitions(ctx))
+  starting.use(logWriter(ctx))
   starting.use(await startListener(ctx))
   starting.use(lines(ctx))
   starting.use(nudge(ctx))
