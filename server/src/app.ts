@@ -10,6 +10,8 @@ import { gitRoute } from './git/routes.ts'
 import { answerError } from './kit/http/errors.ts'
 import { keyRoutes } from './accounts/key-routes.ts'
 import { apiRoutes } from './resources.ts'
+import { logStreamRoute } from './logs/log-stream.ts'
+import { logRoutes } from './logs/routes.ts'
 import { pageRoutes } from './page/routes.ts'
 import { badRequest } from './problems.ts'
 import { deviceRoutes } from './devices/routes.ts'
@@ -21,19 +23,24 @@ import { tokenRoutes } from './registry/token-routes.ts'
 /** Streams (registry, git, builder, logs) are answered by plain handlers, in front of the JSON routes. */
 export interface RawRoute {
   prefix: string
+  /** Where the prefix alone does not tell. */
+  matches?(url: string): boolean
   handle(request: IncomingMessage, response: ServerResponse): void
 }
 
 export async function makeApp(ctx: Context): Promise<RequestListener> {
   const raw: RawRoute[] = [
     registryRoute(ctx),
+    logStreamRoute(ctx),
     gitRoute(ctx, async () => {
       throw badRequest('cannot build: this platform has no builder')
     }),
   ]
   const app = await jsonRoutes(ctx)
   return (request, response) => {
-    const route = raw.find(({ prefix }) => request.url!.startsWith(prefix))
+    const route = raw.find(
+      ({ prefix, matches }) => request.url!.startsWith(prefix) && (matches?.(request.url!) ?? true),
+    )
     if (route) route.handle(request, response)
     else app.routing(request, response)
   }
@@ -65,6 +72,7 @@ async function jsonRoutes(ctx: Context): Promise<FastifyInstance> {
   targetRoutes(app, ctx)
   reportRoutes(app, ctx)
   tokenRoutes(app, ctx)
+  logRoutes(app, ctx)
 
   await app.ready()
   return app

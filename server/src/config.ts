@@ -105,6 +105,22 @@ export const settings = {
     sentence: 'The largest source tree or upload that is built.',
   },
   COPAL_PACK_LIMIT: { parse: bytes, default: '2G', sentence: 'The largest pack that one git push may send.' },
+  COPAL_TELL_PER_SECOND: {
+    parse: z.coerce.number().int().min(1),
+    default: '500',
+    sentence: 'How many connected devices each copy tells in a second that their target changed.',
+  },
+  COPAL_LOG_DAYS: {
+    parse: z.coerce.number().int().min(1),
+    default: '30',
+    sentence: 'How many days the log lines of devices are kept.',
+  },
+  COPAL_LOG_LINES_PER_SECOND: {
+    parse: z.coerce.number().int().min(1),
+    default: '500',
+    sentence:
+      'Log lines that one device may send in a second, over time; bursts of twenty times as many are taken. Where more are dropped, a line says how many.',
+  },
   COPAL_LOG_LEVEL: {
     parse: z.enum(['debug', 'info', 'warn', 'error']),
     default: 'info',
@@ -137,6 +153,8 @@ export interface Config {
   /** Bytes. */
   contextLimit: number
   packLimit: number
+  tellPerSecond: number
+  deviceLogs: { days: number; linesPerSecond: number }
   logLevel: string
 }
 
@@ -178,6 +196,8 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     },
     contextLimit: get('COPAL_CONTEXT_LIMIT'),
     packLimit: get('COPAL_PACK_LIMIT'),
+    tellPerSecond: get('COPAL_TELL_PER_SECOND'),
+    deviceLogs: { days: get('COPAL_LOG_DAYS'), linesPerSecond: get('COPAL_LOG_LINES_PER_SECOND') },
     logLevel: get('COPAL_LOG_LEVEL'),
   }
   const secret = get('COPAL_SECRET')

@@ -11,15 +11,20 @@ import { keepLease } from './copy.ts'
 import { syncDeviceTypes } from './device-types/sync.ts'
 import { connections } from './devices/connections.ts'
 import { keepHeartbeats } from './devices/heartbeat.ts'
+import { watched } from './devices/watching.ts'
 import { openBlobFiles } from './kit/blobs/files.ts'
 import { connect } from './kit/db/db.ts'
 import { migrate } from './kit/db/migrate.ts'
 import { listen } from './kit/events.ts'
 import { twoInOne } from './kit/http/two-in-one.ts'
 import { makeSeal } from './kit/seal.ts'
+import { lines } from './line/lines.ts'
 import { makeLogger } from './log.ts'
+import { keepPartitions } from './logs/partitions.ts'
+import { logWriter } from './logs/write-lines.ts'
 import { reports } from './reports/record-report.ts'
 import { startUploadSweeps } from './registry/sweep-uploads.ts'
+import { nudge } from './target-state/nudge.ts'
 
 export interface Server extends AsyncDisposable {
   ctx: Context
@@ -59,11 +64,16 @@ export async function startServer(config: Config): Promise<Server> {
   starting.use(await keepLease(ctx))
   await syncDeviceTypes(ctx)
   const firstLogin = await firstAdministrator(ctx)
+  watched(ctx) // known before the first change is told
   starting.use(keepHeartbeats(ctx))
   starting.use(connections(ctx))
   starting.use(reports(ctx))
   starting.use(startUploadSweeps(ctx))
+  starting.use(await keepPartitions(ctx))
+  starting.use(logWriter(ctx))
   starting.use(await startListener(ctx))
+  starting.use(lines(ctx))
+  starting.use(nudge(ctx))
   const parts = starting.move()
   return {
     ctx,
@@ -75,6 +85,11 @@ export async function startServer(config: Config): Promise<Server> {
 async function startListener(ctx: Context): Promise<AsyncDisposable> {
   const certificate = await signServer(ctx.keys.ca, namesOfPlatform(ctx.config))
   const listener = twoInOne(certificate, await makeApp(ctx))
+  for (const server of listener.servers)
+    server.on('upgrade', (request, socket, head) => {
+      if (!lines(ctx).upgrade(request, socket, head))
+        socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n')
+    })
   await new Promise<void>((done, failed) => {
     listener.tcp.once('error', (error: NodeJS.ErrnoException) =>
       failed(

@@ -121,3 +121,21 @@ export async function eventually(
     await new Promise((done) => setTimeout(done, 25))
   }
 }
+
+/** The statements that the server's pool runs while `work` does, apart from the sweeps that run by the clock. */
+export async function statementsOf({ ctx }: TestServer, work: () => Promise<unknown>): Promise<string[]> {
+  const seen: string[] = []
+  const options = ctx.db.sql.options as { debug: unknown }
+  options.debug = (_: number, query: string) => {
+    if (
+      !/late as|livingCopies|insert into copy|target_change where changed_at|from watch|from copy/.test(query)
+    )
+      seen.push(query)
+  }
+  try {
+    await work()
+  } finally {
+    options.debug = false
+  }
+  return seen
+}

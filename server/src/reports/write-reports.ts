@@ -29,7 +29,7 @@ export async function writeReports(ctx: Context, writes: Write[]): Promise<boole
   const { sql } = ctx.db
   const rows = await sql<{ id: number }[]>`
     with report as (
-      select r.* from json_to_recordset(${sql.json(devices as never)}) as r(id integer, version integer, changed boolean, status text,
+      select r.* from json_to_recordset(${JSON.stringify(devices)}::text::json) as r(id integer, version integer, changed boolean, status text,
         os_version text, os_variant text, supervisor_version text, provisioning_progress integer, provisioning_state text,
         ip_address text, mac_address text, api_port integer, api_secret text, cpu_id text, is_undervolted boolean,
         public_address text, is_running__release integer, should_be_managed_by__release integer, update_status text,
@@ -51,7 +51,7 @@ export async function writeReports(ctx: Context, writes: Write[]): Promise<boole
         cpu_usage, cpu_temp, updated_at)
       select m.device, m.memory_usage, m.memory_total, m.storage_usage, m.storage_total, m.storage_block_device,
         m.cpu_usage, m.cpu_temp, ${now}
-      from json_to_recordset(${sql.json(metrics as never)}) as m(device integer, memory_usage integer, memory_total integer,
+      from json_to_recordset(${JSON.stringify(metrics)}::text::json) as m(device integer, memory_usage integer, memory_total integer,
         storage_usage integer, storage_total integer, storage_block_device text, cpu_usage integer, cpu_temp integer)
       join report on report.id = m.device
       on conflict (device) do update set memory_usage = excluded.memory_usage, memory_total = excluded.memory_total,
@@ -61,7 +61,7 @@ export async function writeReports(ctx: Context, writes: Write[]): Promise<boole
     ), installed as (
       insert into image_install (device, installs__image, is_provided_by__release, status, download_progress, install_date)
       select i.device, image.id, release.id, i.status, i.download_progress, ${now}
-      from json_to_recordset(${sql.json(installs as never)}) as i(device integer, image integer, release integer, status text,
+      from json_to_recordset(${JSON.stringify(installs)}::text::json) as i(device integer, image integer, release integer, status text,
         download_progress integer)
       join report on report.id = i.device
       join image on image.id = i.image

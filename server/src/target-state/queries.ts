@@ -67,7 +67,7 @@ export async function fleetRows(
   return row
 }
 
-const fragments = onePer((_: Context) => new Map<string, Promise<Fragment>>())
+const fragments = onePer<Context, Map<string, Promise<Fragment>>>(() => new Map())
 
 /** The shared part, from memory while nothing changed. */
 export async function withFragment(ctx: Context, { release, changes, ...row }: AppOfDevice): Promise<App> {

@@ -200,14 +200,13 @@ const only = (variables: Variables, name: RegExp): Variables =>
   )
 
 /** Dependencies as a list of names (a map stops the genuine supervisor), and no GPU requests, which it does not know. */
-function plainForms({
-  deploy: _,
-  gpus: __,
-  ...composition
-}: Record<string, unknown>): Record<string, unknown> {
-  const { depends_on: dependencies } = composition
-  if (!dependencies || Array.isArray(dependencies)) return composition
-  return { ...composition, depends_on: Object.keys(dependencies).sort() }
+function plainForms(composition: Record<string, unknown>): Record<string, unknown> {
+  const plain = { ...composition }
+  delete plain.deploy
+  delete plain.gpus
+  const { depends_on: dependencies } = plain
+  if (dependencies && !Array.isArray(dependencies)) plain.depends_on = Object.keys(dependencies).sort()
+  return plain
 }
 
 /** Our versions begin at 20. */
