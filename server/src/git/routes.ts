@@ -96,6 +96,7 @@ function bodyOf(request: IncomingMessage): Readable {
   if (coding !== 'gzip' && coding !== 'x-gzip')
     throw new Problem(415, 'encoding', `cannot read a body in ${coding} · send gzip, or as it is`)
   const plain = createGunzip()
+  plain.on('error', () => {}) // whoever reads it hears of it
   request.once('error', (error) => plain.destroy(error))
   request.once('close', () => request.complete || plain.destroy(new Error('the client hung up')))
   return request.pipe(plain)
