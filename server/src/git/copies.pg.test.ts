@@ -66,16 +66,25 @@ test('a copy killed at a random moment of a push leaves all of it or nothing, an
   await using remote = await testRemote(server)
   await using folder = await dataFolder()
   const clone = await remote.clone()
+  const big = () => writeFile(join(clone.folder, 'big'), randomBytes(2 * 1024 * 1024))
+  await big()
+  await clone.commit('app.js', 'first')
+  const first = await startCopy(remote, folder.path)
+  const since = performance.now()
+  assert.equal((await clone.git('push', first.address, 'main')).code, 0)
+  const wholePush = performance.now() - since
+  first.kill()
   for (let kill = 0; kill < 3; kill++) {
-    await writeFile(join(clone.folder, 'big'), randomBytes(2 * 1024 * 1024))
+    await big()
     const commit = await clone.commit('app.js', `${kill}`)
     const before = await remote.releases()
     const copy = await startCopy(remote, folder.path)
     const push = clone.git('push', copy.address, 'main')
-    const wait = Math.random() * 1200
+    const wait = Math.random() * 1.2 * wholePush
     await pause(wait)
     copy.kill()
     const outcome = await push
+    await copy.ended
     const happened = (await remote.refs())['refs/heads/main'] === commit
     t.diagnostic(`killed after ${wait.toFixed(0)} ms: the push ${happened ? 'happened' : 'did not happen'}`)
     if (outcome.code === 0) assert.ok(happened)
@@ -93,7 +102,10 @@ test('a copy killed at a random moment of a push leaves all of it or nothing, an
   }
 })
 
-async function startCopy(remote: Remote, dataDir: string): Promise<{ address: string; kill(): void }> {
+async function startCopy(
+  remote: Remote,
+  dataDir: string,
+): Promise<{ address: string; ended: Promise<void>; kill(): void }> {
   const { config, db } = remote.ctx
   const child = spawn(process.execPath, [join(import.meta.dirname, 'test-copy.ts')], {
     env: {
@@ -109,12 +121,14 @@ async function startCopy(remote: Remote, dataDir: string): Promise<{ address: st
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   after(() => child.kill('SIGKILL'))
+  const ended = new Promise<void>((done) => child.once('exit', () => done()))
   const url = await new Promise<string>((done, failed) => {
     createInterface({ input: child.stdout }).once('line', done)
     child.once('exit', (code) => failed(new Error(`the copy ended with ${code}`)))
   })
   return {
     address: remote.address.replace(remote.url.slice(7), url.slice(7)),
+    ended,
     kill: () => child.kill('SIGKILL'),
   }
 }

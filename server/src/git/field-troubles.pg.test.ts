@@ -9,7 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { extract } from 'tar-stream'
 import { badRequest } from '../problems.ts'
 import { testServer } from '../test-server.ts'
-import type { Push } from './receive.ts'
+import type { Push } from './push.ts'
 import { newClone, release, succeed, testRemote, type Clone, type Remote } from './test-remote.ts'
 
 const server = await testServer()

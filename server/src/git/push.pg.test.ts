@@ -3,7 +3,7 @@ import { after, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { badRequest } from '../problems.ts'
 import { testServer } from '../test-server.ts'
-import type { Push } from './receive.ts'
+import type { Push } from './push.ts'
 import { release, succeed, testRemote } from './test-remote.ts'
 
 const server = await testServer()

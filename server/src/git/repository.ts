@@ -2,10 +2,9 @@
 // writes is thrown away with the folder. Only packs outlive a request, in a store that any request can fill from blobs.
 import { chown, link, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import type { Context } from '../context.ts'
 import { gitPlace, type Place } from './place.ts'
-import { exitOf, gitUser, startGit } from './program.ts'
+import { exitOf, gitUser, pour, startGit } from './program.ts'
 import { readContents, type Contents, type Pack } from './rows.ts'
 
 export interface Fleet {
@@ -101,11 +100,9 @@ async function fillStore(ctx: Context, place: Place, store: string, packs: Pack[
 }
 
 async function fetchPack(ctx: Context, folder: string, pack: Pack): Promise<void> {
+  const content = await ctx.blobs.read(pack.blob)
   const child = startGit(folder, ['index-pack', '--stdin'], { stdio: ['pipe', 'ignore', 'ignore'] })
-  const [code] = await Promise.all([
-    exitOf(child),
-    pipeline(await ctx.blobs.read(pack.blob), child.stdin!).catch(() => {}),
-  ])
+  const [code] = await Promise.all([exitOf(child), pour(content, child.stdin!)])
   const made = await readdir(join(folder, 'objects', 'pack'))
   if (code !== 0 || !made.includes(`pack-${pack.name}.idx`))
     throw new Error(`cannot read pack ${pack.name} from blob ${pack.blob}: it is damaged`)

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { request } from 'node:http'
 import { after, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { createUser } from '../accounts/create-user.ts'
@@ -138,4 +139,32 @@ test('protocol versions 0 to 2 fetch, deep and shallow', async () => {
       const counted = await reader.git('rev-list', '--count', 'FETCH_HEAD')
       assert.equal(counted.output.trim(), count)
     }
+})
+
+test('a client that asks before it sends its body is told to go on', async () => {
+  await using remote = await testRemote(server)
+  const { pathname } = new URL(remote.address)
+  const told = Promise.withResolvers<void>()
+  const status = await new Promise<number>((done, failed) => {
+    const asking = request(`${remote.url}${pathname}/git-receive-pack`, {
+      method: 'POST',
+      headers: {
+        Authorization: `Bearer ${remote.token}`,
+        'Content-Type': 'application/x-git-receive-pack-request',
+        Expect: '100-continue',
+      },
+    })
+    asking.once('error', failed)
+    asking.once('continue', () => {
+      told.resolve()
+      asking.end('0000') // a probe, as clients send before a large push
+    })
+    asking.once('response', (response) => {
+      response.resume()
+      done(response.statusCode!)
+    })
+    asking.flushHeaders()
+  })
+  await told.promise
+  assert.equal(status, 200)
 })

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Context } from '../context.ts'
 import type { TestServer } from '../test-server.ts'
-import type { BuildPush, Push } from './receive.ts'
+import type { BuildPush, Push } from './push.ts'
 import { gitRoute } from './routes.ts'
 
 /** Makes the release as a builder would, in one transaction with the branch. */
