@@ -80,7 +80,7 @@ test('a copy killed at a random moment of a push leaves all of it or nothing, an
     const before = await remote.releases()
     const copy = await startCopy(remote, folder.path)
     const push = clone.git('push', copy.address, 'main')
-    const wait = Math.random() * 1.2 * wholePush
+    const wait = Math.random() * 1.5 * wholePush
     await pause(wait)
     copy.kill()
     const outcome = await push
@@ -102,10 +102,28 @@ test('a copy killed at a random moment of a push leaves all of it or nothing, an
   }
 })
 
+test('a copy killed between its transaction and its answer has taken the push, and every copy says so', async () => {
+  await using remote = await testRemote(server)
+  await using folder = await dataFolder()
+  const clone = await remote.clone()
+  const commit = await clone.commit('app.js', '1')
+  const copy = await startCopy(remote, folder.path)
+  const push = clone.git('push', copy.address, 'main')
+  await copy.committed
+  copy.kill()
+  assert.notEqual((await push).code, 0)
+  assert.deepEqual(await remote.refs(), { 'refs/heads/main': commit })
+  assert.deepEqual(await remote.releases(), [commit])
+  const again = await clone.git('push', 'copal', 'main')
+  assert.equal(again.code, 0, again.output)
+  assert.match(again.output, /Everything up-to-date/)
+  assert.deepEqual(await remote.releases(), [commit])
+})
+
 async function startCopy(
   remote: Remote,
   dataDir: string,
-): Promise<{ address: string; ended: Promise<void>; kill(): void }> {
+): Promise<{ address: string; ended: Promise<void>; committed: Promise<void>; kill(): void }> {
   const { config, db } = remote.ctx
   const child = spawn(process.execPath, [join(import.meta.dirname, 'test-copy.ts')], {
     env: {
@@ -122,13 +140,18 @@ async function startCopy(
   })
   after(() => child.kill('SIGKILL'))
   const ended = new Promise<void>((done) => child.once('exit', () => done()))
+  const committed = Promise.withResolvers<void>()
   const url = await new Promise<string>((done, failed) => {
-    createInterface({ input: child.stdout }).once('line', done)
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      if (line === 'committed') committed.resolve()
+      else done(line)
+    })
     child.once('exit', (code) => failed(new Error(`the copy ended with ${code}`)))
   })
   return {
     address: remote.address.replace(remote.url.slice(7), url.slice(7)),
     ended,
+    committed: committed.promise,
     kill: () => child.kill('SIGKILL'),
   }
 }

@@ -18,6 +18,8 @@ export interface Push {
   emulated: boolean
   /** The source tree as a tar stream, as often as it is asked for. Fails, rather than ends, when it cannot be read. */
   tree(): Readable
+  /** What the pusher was told before the build, for the log that stays with the release: submodules that are missing. */
+  notes: string[]
   /** A line for the pusher's terminal, without newline; passed on at once. */
   say(line: string): void
   /** Aborted when the pusher is gone. */

@@ -83,6 +83,7 @@ async function buildPlan(
       nocache: plan.nocache,
       emulated: plan.emulated,
       tree: () => treeOf(folder, plan.commit, { env, signal }),
+      notes,
       say: (line) => hook.say(line),
       signal,
       async also(tx) {
