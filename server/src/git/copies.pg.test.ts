@@ -4,11 +4,13 @@ import { spawn } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { mkdtemp, chmod, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { testServer } from '../test-server.ts'
+import { gitPlace } from './place.ts'
+import { gitUser } from './program.ts'
 import { newClone, serveGit, succeed, testRemote, type Remote } from './test-remote.ts'
 
 const server = await testServer()
@@ -61,6 +63,30 @@ test('two copies with a disk each are one remote', async () => {
   assert.equal((await reader.git('pull', '-q', 'copal', 'main')).code, 0)
   assert.equal((await reader.git('rev-list', '--count', 'HEAD')).output.trim(), '4')
 })
+
+const asRoot = gitUser === undefined && 'we are not root, so git runs as we do'
+test(
+  "where git's user may not walk to the data folder its cache lies elsewhere",
+  { skip: asRoot },
+  async () => {
+    await using remote = await testRemote(server)
+    await using folder = await dataFolder()
+    await chmod(folder.path, 0o700)
+    const other = { ...server.ctx, config: { ...server.ctx.config, dataDir: folder.path } }
+    const { stores } = await gitPlace(other)
+    await using cleanUp = new AsyncDisposableStack()
+    cleanUp.defer(() => rm(dirname(stores), { recursive: true }))
+    assert.match(stores, /^\/var\/cache\/copal\/git-[0-9a-f]{12}\//)
+    await using second = await serveGit(other, succeed)
+    const clone = await remote.clone()
+    const push = await clone.git(
+      'push',
+      remote.address.replace(remote.url.slice(7), second.url.slice(7)),
+      'main',
+    )
+    assert.equal(push.code, 0, push.output)
+  },
+)
 
 test('a copy killed at a random moment of a push leaves all of it or nothing, and the push can be repeated', async (t) => {
   await using remote = await testRemote(server)

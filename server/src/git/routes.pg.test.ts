@@ -44,6 +44,20 @@ test('an API key, a session token and a password are taken; a wrong password is 
   assert.match(bare.headers.get('www-authenticate')!, /^Basic realm="Copal"/)
 })
 
+test('a fleet is served whatever the umask of the server is', async () => {
+  await using remote = await testRemote(server)
+  await remote.forgetCache()
+  const before = process.umask(0o077)
+  try {
+    const clone = await remote.clone()
+    const push = await clone.git('push', 'copal', 'main')
+    assert.equal(push.code, 0, push.output)
+    assert.equal((await clone.git('ls-remote', 'copal')).code, 0)
+  } finally {
+    process.umask(before)
+  }
+})
+
 test('a foreign fleet looks like one that does not exist, and git shows the sentence', async () => {
   await using remote = await testRemote(server)
   const clone = await remote.clone()

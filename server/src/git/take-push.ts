@@ -13,7 +13,7 @@ import type { BuildPush, Push } from './push.ts'
 import type { Fleet } from './repository.ts'
 import { readContents, writePush, type Pack } from './rows.ts'
 import { cutOffCommits } from './shallow.ts'
-import { submodulesOf, treeOf } from './tree.ts'
+import { submodulesOf, treeOf, type Submodule } from './tree.ts'
 
 export interface Reception {
   fleet: Fleet
@@ -66,11 +66,7 @@ async function buildPlan(
   const { folder, env, hook, signal } = given
   const type = (await runGit(folder, ['cat-file', '-t', plan.commit], { env })).trim()
   if (type !== 'commit') throw badRequest(`cannot build ${plan.branch}: it names a ${type} · push a commit`)
-  const submodules = await submodulesOf(folder, plan.commit, env)
-  const notes = submodules.map(
-    ({ path, url }) =>
-      `Submodule ${path} (${url ?? 'no address in .gitmodules'}) is not part of the push: its folder is empty in the build.`,
-  )
+  const notes = notesOn(await submodulesOf(folder, plan.commit, env))
   for (const note of notes) hook.say(note)
   let done = false
   try {
@@ -96,6 +92,17 @@ async function buildPlan(
     throw error
   }
   if (!done) throw new Error('a build ended well without moving the branch')
+}
+
+const mostNotes = 20
+
+function notesOn(submodules: Submodule[]): string[] {
+  const notes = submodules.slice(0, mostNotes).map(({ path, url }) => {
+    const line = `Submodule ${path} (${url ?? 'no address in .gitmodules'}) is not part of the push: its folder is empty in the build.`
+    return line.replace(/\p{Cc}/gu, '?') // a name may hold what a terminal would obey
+  })
+  const more = submodules.length - notes.length
+  return more > 0 ? [...notes, `So it is with ${more} more submodules.`] : notes
 }
 
 /** A commit has one successful release; building it again makes a release with a commit of its own. */
