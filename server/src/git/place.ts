@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { chmod, copyFile, mkdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { randomUUID } from 'node:crypto'
 import type { Context } from '../context.ts'
 import { gitUser } from './program.ts'
 
@@ -23,11 +22,19 @@ export async function gitPlace(ctx: Context): Promise<Place> {
   found.catch(() => places.delete(ctx))
   const place = await found
   await Promise.all([
-    mkdir(place.stores, { recursive: true }),
-    mkdir(place.requests, { recursive: true }),
-    keepHook(place.hook),
+    openFolder(dirname(place.stores), place.stores),
+    openFolder(dirname(place.requests), place.requests),
   ])
+  await keepHook(place.hook)
   return place
+}
+
+/** Makes folders that git's user may walk through, whatever our umask is; parents first. */
+export async function openFolder(...paths: string[]): Promise<void> {
+  for (const path of paths) {
+    await mkdir(path, { recursive: true })
+    await chmod(path, 0o755)
+  }
 }
 
 async function findPlace(ctx: Context): Promise<Place> {
@@ -48,7 +55,9 @@ async function findPlace(ctx: Context): Promise<Place> {
 async function reachableFolder(dataDir: string): Promise<string> {
   if (gitUser === undefined || (await isOpen(dataDir))) return join(dataDir, 'git')
   const hash = createHash('sha256').update(dataDir).digest('hex').slice(0, 12)
-  return join('/var/cache/copal', `git-${hash}`)
+  const caches = '/var/cache/copal'
+  await openFolder(caches)
+  return join(caches, `git-${hash}`)
 }
 
 async function isOpen(folder: string): Promise<boolean> {

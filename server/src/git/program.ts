@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
+import { Problem } from '../problems.ts'
 
 /**
  * Whom git runs as when we are root: a number that no account has. Not `nobody`, since the embedded database runs as that.
@@ -68,6 +69,7 @@ export async function* streamGit(
   const child = startGit(folder, args, options)
   const code = exitOf(child)
   const complaint = text(child.stderr!)
+  for (const later of [code, complaint]) later.catch(() => {}) // awaited below
   const stop = () => child.kill('SIGKILL')
   options.signal?.addEventListener('abort', stop)
   try {
@@ -87,7 +89,11 @@ export function exitOf(child: ChildProcess): Promise<number | string> {
     child.once('error', (error: NodeJS.ErrnoException) =>
       failed(
         error.code === 'ENOENT'
-          ? new Error('cannot run git: it is not installed · apt-get install git')
+          ? new Problem(
+              500,
+              'git_missing',
+              'cannot run git on the platform: it is not installed · apt-get install git',
+            )
           : error,
       ),
     )

@@ -1,11 +1,10 @@
 // A bare repository for one request, made from rows: git sees the remote as it was at one moment, and whatever git
 // writes is thrown away with the folder. Only packs outlive a request, in a store that any request can fill from blobs.
 import { chown, link, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
+import { dirname, join } from 'node:path'
 import type { Context } from '../context.ts'
-import { gitPlace, type Place } from './place.ts'
-import { exitOf, gitUser, startGit } from './program.ts'
+import { gitPlace, openFolder, type Place } from './place.ts'
+import { exitOf, gitUser, pour, startGit } from './program.ts'
 import { readContents, type Contents, type Pack } from './rows.ts'
 
 export interface Fleet {
@@ -77,17 +76,20 @@ async function makeFolder(place: Place, config: string, files: Record<string, st
     join(folder, name),
   )
   for (const path of folders) await mkdir(path, { mode: 0o700 })
+  const written = Object.entries({ ...files, config }).map(
+    ([name, content]) => [join(folder, name), content] as const,
+  )
   await Promise.all([
     link(place.hook, join(folder, 'hooks', 'pre-receive')),
-    ...Object.entries({ ...files, config }).map(([name, content]) => writeFile(join(folder, name), content)),
+    ...written.map(([path, content]) => writeFile(path, content)),
   ])
-  if (gitUser !== undefined)
-    await Promise.all([folder, ...folders].map((path) => chown(path, gitUser!, gitUser!)))
+  const all = [folder, ...folders, ...written.map(([path]) => path)]
+  if (gitUser !== undefined) await Promise.all(all.map((path) => chown(path, gitUser!, gitUser!)))
   return folder
 }
 
 async function fillStore(ctx: Context, place: Place, store: string, packs: Pack[]): Promise<void> {
-  await mkdir(join(store, 'pack'), { recursive: true })
+  await openFolder(dirname(store), store, join(store, 'pack'))
   const there = new Set(await readdir(join(store, 'pack')))
   const missing = packs.filter(({ name }) => !there.has(`pack-${name}.idx`))
   if (missing.length === 0) return
@@ -101,11 +103,9 @@ async function fillStore(ctx: Context, place: Place, store: string, packs: Pack[
 }
 
 async function fetchPack(ctx: Context, folder: string, pack: Pack): Promise<void> {
+  const content = await ctx.blobs.read(pack.blob)
   const child = startGit(folder, ['index-pack', '--stdin'], { stdio: ['pipe', 'ignore', 'ignore'] })
-  const [code] = await Promise.all([
-    exitOf(child),
-    pipeline(await ctx.blobs.read(pack.blob), child.stdin!).catch(() => {}),
-  ])
+  const [code] = await Promise.all([exitOf(child), pour(content, child.stdin!)])
   const made = await readdir(join(folder, 'objects', 'pack'))
   if (code !== 0 || !made.includes(`pack-${pack.name}.idx`))
     throw new Error(`cannot read pack ${pack.name} from blob ${pack.blob}: it is damaged`)
@@ -114,7 +114,7 @@ async function fetchPack(ctx: Context, folder: string, pack: Pack): Promise<void
 /** An index comes last: git takes a pack for present when it sees its index. */
 async function movePacks(from: string, to: string): Promise<void> {
   const names = (await readdir(from)).filter((name) => /^pack-[0-9a-f]{40}\.(?:pack|idx)$/.test(name))
-  await mkdir(to, { recursive: true })
+  await openFolder(dirname(to), to)
   for (const name of names.sort((a, b) => Number(a.endsWith('.idx')) - Number(b.endsWith('.idx'))))
     await rename(join(from, name), join(to, name))
 }

@@ -9,8 +9,11 @@ import { basicOf, whoAsks, whoIsBasic } from '../auth/who.ts'
 import type { Context } from '../context.ts'
 import { forbidden, notFound, Problem, unauthorized } from '../problems.ts'
 import { fleetFor } from './fleet.ts'
-import { receivePush, type BuildPush } from './receive.ts'
+import type { BuildPush } from './push.ts'
+import { receivePush } from './receive.ts'
 import { advertise, uploadPack } from './upload.ts'
+
+const idle = 10 * 60_000 // ms; a laptop that was closed during its upload never says so
 
 type Service = 'git-upload-pack' | 'git-receive-pack'
 
@@ -41,6 +44,7 @@ async function answer(
   const asking = await whoPushes(ctx, request, limit)
   const { fleet, user } = await fleetFor(ctx, asking, slug, rights[service])
   const protocol = request.headers['git-protocol']
+  request.setTimeout(idle, () => request.destroy())
   const gone = new AbortController()
   response.once('close', () => gone.abort())
 
@@ -96,6 +100,7 @@ function bodyOf(request: IncomingMessage): Readable {
   if (coding !== 'gzip' && coding !== 'x-gzip')
     throw new Problem(415, 'encoding', `cannot read a body in ${coding} · send gzip, or as it is`)
   const plain = createGunzip()
+  plain.on('error', () => {}) // whoever reads it hears of it
   request.once('error', (error) => plain.destroy(error))
   request.once('close', () => request.complete || plain.destroy(new Error('the client hung up')))
   return request.pipe(plain)

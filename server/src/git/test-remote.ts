@@ -5,10 +5,9 @@ import type { AddressInfo } from 'node:net'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import type { Context } from '../context.ts'
-import { testServer } from '../test-server.ts'
-import type { BuildPush, Push } from './receive.ts'
+import type { TestServer } from '../test-server.ts'
+import type { BuildPush, Push } from './push.ts'
 import { gitRoute } from './routes.ts'
 
 /** Makes the release as a builder would, in one transaction with the branch. */
@@ -58,15 +57,28 @@ export interface Clone {
   folder: string
   /** Runs git there; never rejects. `-c` options may come first. */
   git(...args: string[]): Promise<Outcome>
-  /** Writes a file, commits, and gives the commit. */
+  /** The same, to be killed by `signal`, or listened to while it runs. */
+  start(args: string[], signal?: AbortSignal, heard?: (output: string) => void): Promise<Outcome>
+  /** The same with something on its standard input. */
+  write(args: string[], input: string): Promise<Outcome>
+  /** Writes a file, commits all there is, and gives the commit. */
   commit(path: string, content: string): Promise<string>
 }
 
+interface Run {
+  signal?: AbortSignal | undefined
+  /** Called with all output so far. */
+  heard?: ((output: string) => void) | undefined
+  input?: string
+}
+
 /** The genuine client with no configuration but what a test gives, so that one machine's is as good as another's. */
-export function runClient(folder: string, args: string[], signal?: AbortSignal): Promise<Outcome> {
+function runClient(folder: string, args: string[], { signal, heard, input }: Run = {}): Promise<Outcome> {
   const child = spawn('git', args, {
     cwd: folder,
-    ...(signal && { signal }),
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    // A group of its own: git push is several programs, and a person's Ctrl-C reaches them all.
+    detached: true,
     env: {
       PATH: process.env.PATH,
       HOME: folder,
@@ -79,12 +91,18 @@ export function runClient(folder: string, args: string[], signal?: AbortSignal):
       GIT_COMMITTER_EMAIL: 'a@example.test',
     },
   })
-  return new Promise((done) => {
-    const output = Promise.all([text(child.stdout), text(child.stderr)]).then((parts) => parts.join(''))
-    child.once('error', () => {})
-    child.once('close', async (code) => done({ code: code ?? 1, output: await output.catch(() => '') }))
-  })
+  signal?.addEventListener('abort', () => process.kill(-child.pid!, 'SIGKILL'))
+  child.stdin?.end(input)
+  let output = ''
+  for (const stream of [child.stdout!, child.stderr!])
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+      heard?.(output)
+    })
+  return new Promise((done) => child.once('close', (code) => done({ code: code ?? 1, output })))
 }
+
+let fleets = 0
 
 export interface Remote extends AsyncDisposable {
   ctx: Context
@@ -101,20 +119,23 @@ export interface Remote extends AsyncDisposable {
   /** A fresh repository with the branch `main`, one commit and the remote `copal`. */
   clone(): Promise<Clone>
   refs(): Promise<Record<string, string>>
+  /** Deletes all that git keeps on this server's disk. */
+  forgetCache(): Promise<void>
   /** Commits of successful releases, oldest first. */
   releases(): Promise<string[]>
 }
 
-export async function testRemote(settings: Record<string, string> = {}): Promise<Remote> {
+/** A fresh fleet on a server, and a door for git that builds with a function. */
+export async function testRemote(server: TestServer): Promise<Remote> {
   await using starting = new AsyncDisposableStack()
-  const server = starting.use(await testServer(settings))
   const { ctx, token } = server
-  const fleet = await makeFleet(ctx, 'admin', 'robots')
+  const name = `robots-${++fleets}`
+  const fleet = await makeFleet(ctx, 'admin', name)
   const remote = { build: succeed }
   const { url } = starting.use(await serveGit(ctx, (ctx, push) => remote.build(ctx, push)))
   const folders = await mkdtemp(join(tmpdir(), 'copal-git-'))
   starting.defer(() => rm(folders, { recursive: true, force: true }))
-  const address = `${url.replace('//', `//admin:${token}@`)}/git/admin/robots.git`
+  const address = `${url.replace('//', `//admin:${token}@`)}/git/admin/${name}.git`
   const parts = starting.move()
   const folder = () => mkdtemp(join(folders, 'c'))
   return Object.assign(remote, {
@@ -139,6 +160,7 @@ export async function testRemote(settings: Record<string, string> = {}): Promise
         select commit from release where belongs_to__application = ${fleet.id} and status = 'success' order by id`
       return rows.map(({ commit }) => commit)
     },
+    forgetCache: () => rm(join(ctx.config.dataDir, 'git'), { recursive: true }),
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   })
 }
@@ -163,7 +185,13 @@ export async function newClone(folder: string, address: string): Promise<Clone> 
   const git = (...args: string[]) => runClient(folder, args)
   await git('init', '-q', '-b', 'main')
   await git('remote', 'add', 'copal', address)
-  return { folder, git, commit: (path, content) => commitFile(folder, path, content) }
+  return {
+    folder,
+    git,
+    start: (args, signal, heard) => runClient(folder, args, { signal, heard }),
+    write: (args, input) => runClient(folder, args, { input }),
+    commit: (path, content) => commitFile(folder, path, content),
+  }
 }
 
 async function commitFile(folder: string, path: string, content: string): Promise<string> {
