@@ -2,11 +2,13 @@
 import { fastify, type FastifyInstance } from 'fastify'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { accountRoutes } from './accounts/routes.ts'
+import { buildPush } from './builds/build-push.ts'
+import { handlePush } from './builds/push-route.ts'
+import { buildRoutes } from './builds/routes.ts'
 import type { Context } from './context.ts'
 import { gitRoute } from './git/routes.ts'
 import { answerError } from './kit/http/errors.ts'
 import { pageRoutes } from './page/routes.ts'
-import { badRequest } from './problems.ts'
 import { deviceRoutes } from './devices/routes.ts'
 import { reportRoutes } from './reports/routes.ts'
 import { targetRoutes } from './target-state/routes.ts'
@@ -19,9 +21,8 @@ export interface RawRoute {
 
 export async function makeApp(ctx: Context): Promise<RequestListener> {
   const raw: RawRoute[] = [
-    gitRoute(ctx, async () => {
-      throw badRequest('cannot build: this platform has no builder')
-    }),
+    gitRoute(ctx, buildPush),
+    { prefix: '/v3/build', handle: (request, response) => void handlePush(ctx, request, response) },
   ]
   const app = await jsonRoutes(ctx)
   return (request, response) => {
@@ -51,6 +52,7 @@ async function jsonRoutes(ctx: Context): Promise<FastifyInstance> {
   deviceRoutes(app, ctx)
   targetRoutes(app, ctx)
   reportRoutes(app, ctx)
+  buildRoutes(app, ctx)
 
   await app.ready()
   return app

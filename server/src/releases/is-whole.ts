@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts'
-import { imageIsWhole } from '../registry/image-is-whole.ts'
+import { imageIsWhole } from '../registry/image.ts'
 import type { Release, ReleasedImage } from './queries.ts'
 
 /**
