@@ -1,19 +1,15 @@
 // `FROM copal/<processor>-<language>` is ours to resolve: made on demand on this machine's engine, kept in our registry, and
 // given to the builder under that name.
-import { spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { Engine } from '@copal/engine/engine.ts'
 import { isMissing } from '@copal/engine/errors.ts'
 import { inspectImage, pullImage, pushImage, tagImage } from '@copal/engine/images.ts'
-import { textLines } from '@copal/engine/streams.ts'
 import type { Context } from '../context.ts'
-import { badRequest, Problem } from '../problems.ts'
+import { badRequest } from '../problems.ts'
 import { mintToken } from '../registry/tokens.ts'
 import type { Builder } from './builder.ts'
-import type { BuildOutput } from './output.ts'
+import { runImages, type Say } from './images-program.ts'
 import { TransferProgress } from './transfer.ts'
 
-const program = fileURLToPath(new URL('../../../images/src/main.ts', import.meta.url))
 const hour = 3600
 
 interface Base {
@@ -24,8 +20,6 @@ interface Base {
   /** Under which the registry has it. */
   digest: string
 }
-
-type Say = Pick<BuildOutput, 'line' | 'progress'>
 
 /** Whether `image` is one of ours to make, as opposed to one from a registry. */
 export const isBase = (image: string): boolean => image.startsWith('copal/')
@@ -119,38 +113,4 @@ async function makeBase(ctx: Context, arch: string, language: string, say: Say):
 /** The engine that the platform's own containers run on. It takes a registry on its own machine without asking for our CA. */
 export function hostEngine(ctx: Context): { engine: Engine; registryHost: string } {
   return { engine: new Engine(ctx.config.dockerHost), registryHost: `127.0.0.1:${ctx.config.port}` }
-}
-
-/** Runs `images` as a program of its own; what it says goes to `say`. @returns the result that it prints */
-export async function runImages(ctx: Context, words: string[], say: Say): Promise<unknown> {
-  // It inherits our environment: proxies and mirrors are told there.
-  const engine = `DOCKER_HOST=${ctx.config.dockerHost}`
-  const child = spawn('env', [engine, process.execPath, program, ...words, '--json'], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let result = ''
-  let trouble = ''
-  const readResult = async () => {
-    for await (const chunk of child.stdout) result += String(chunk)
-  }
-  const readWords = async () => {
-    for await (const line of textLines(child.stderr)) {
-      const told = parse(line)
-      if (told?.error !== undefined) trouble = told.error
-      else say.line(told?.say ?? line)
-    }
-  }
-  const ended = new Promise<number | null>((done, failed) => child.once('error', failed).once('close', done))
-  const [code] = await Promise.all([ended, readResult(), readWords()])
-  if (code !== 0)
-    throw new Problem(502, 'images', trouble || `cannot make ${words.join(' ')}: it ended with ${code}`)
-  return JSON.parse(result)
-}
-
-function parse(line: string): { say?: string; error?: string } | undefined {
-  try {
-    return JSON.parse(line) as { say?: string; error?: string }
-  } catch {
-    return undefined
-  }
 }

@@ -126,7 +126,7 @@ async function toTheEnd(run: Run): Promise<Release> {
       log.line(`waiting for a builder, ${ahead} ${ahead === 1 ? 'build' : 'builds'} before yours`),
   })
   watch.ended('wait')
-  await using builder = await holdBuilder(ctx, fleet, { say: log, signal })
+  await using builder = await holdBuilder(ctx, fleet.organization, { say: log, signal })
   watch.ended('builder')
   for (const base of new Set(project.services.flatMap((service) => basesOf(service, fleet.arch))))
     await giveBase(ctx, builder, base, log, signal)
