@@ -12,6 +12,8 @@ import { pageRoutes } from './page/routes.ts'
 import { deviceRoutes } from './devices/routes.ts'
 import { reportRoutes } from './reports/routes.ts'
 import { targetRoutes } from './target-state/routes.ts'
+import { registryRoute } from './registry/routes.ts'
+import { tokenRoutes } from './registry/token-routes.ts'
 
 /** Streams (registry, git, builder, logs) are answered by plain handlers, in front of the JSON routes. */
 export interface RawRoute {
@@ -23,6 +25,7 @@ export async function makeApp(ctx: Context): Promise<RequestListener> {
   const raw: RawRoute[] = [
     gitRoute(ctx, buildPush),
     { prefix: '/v3/build', handle: (request, response) => void handlePush(ctx, request, response) },
+    registryRoute(ctx),
   ]
   const app = await jsonRoutes(ctx)
   return (request, response) => {
@@ -53,6 +56,7 @@ async function jsonRoutes(ctx: Context): Promise<FastifyInstance> {
   targetRoutes(app, ctx)
   reportRoutes(app, ctx)
   buildRoutes(app, ctx)
+  tokenRoutes(app, ctx)
 
   await app.ready()
   return app

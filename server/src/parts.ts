@@ -20,6 +20,7 @@ import { twoInOne } from './kit/http/two-in-one.ts'
 import { makeSeal } from './kit/seal.ts'
 import { makeLogger } from './log.ts'
 import { reports } from './reports/record-report.ts'
+import { startUploadSweeps } from './registry/sweep-uploads.ts'
 
 export interface Server extends AsyncDisposable {
   ctx: Context
@@ -62,6 +63,7 @@ export async function startServer(config: Config): Promise<Server> {
   starting.use(keepHeartbeats(ctx))
   starting.use(connections(ctx))
   starting.use(reports(ctx))
+  starting.use(startUploadSweeps(ctx))
   starting.use(await startListener(ctx))
   starting.use(await startBuilds(ctx)) // stops first: its pushers still hear why
   const parts = starting.move()

@@ -5,11 +5,20 @@ const tries = 10
 const hour = 3600_000
 const mostNames = 10_000
 
+const limits = new WeakMap<Context, ReturnType<typeof makeLimit>>()
+
+/** One count for all doors: the API, git and the registry. */
+export function limitLogins(ctx: Context) {
+  const known = limits.get(ctx) ?? makeLimit(ctx)
+  limits.set(ctx, known)
+  return known
+}
+
 /**
  * Ten wrong passwords for a name, or a hundred from an address, and it is closed for an hour. Counted by each copy for
  * itself: it slows guessing down, and costs nobody a database write.
  */
-export function limitLogins(ctx: Context) {
+function makeLimit(ctx: Context) {
   const failures = new Map<string, { count: number; since: number }>()
   const recent = (key: string) => {
     const found = failures.get(key)

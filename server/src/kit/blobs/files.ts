@@ -1,36 +1,44 @@
-import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { badRequest, notFound } from '../../problems.ts'
 import type { Blobs } from './blobs.ts'
+import { openUploadFiles } from './upload-files.ts'
+
+const readAtOnce = 256 * 1024
 
 /** Blobs as files: written beside, synced, renamed. `folder/sha256/ab/abcd…` holds blobs, `folder/incoming` what is on its way. */
 export async function openBlobFiles(folder: string): Promise<Blobs> {
   const incoming = join(folder, 'incoming')
   await mkdir(incoming, { recursive: true })
-  return {
+  const uploads = openUploadFiles(incoming)
+
+  async function settle(temporary: string, digest: string): Promise<void> {
+    const path = pathOf(folder, digest)
+    await mkdir(dirname(path), { recursive: true })
+    await rename(temporary, path)
+    await syncFolder(dirname(path))
+  }
+
+  const blobs: Blobs = {
     async put(content, expected) {
-      const temporary = join(incoming, randomUUID())
+      let upload = uploads.begin()
       try {
-        const { digest, size } = await writeSynced(content, temporary)
-        if (expected && expected !== digest)
-          throw badRequest(`cannot keep a blob: its digest is ${digest}, not ${expected}`, 'digest_invalid')
-        const path = pathOf(folder, digest)
-        await mkdir(dirname(path), { recursive: true })
-        await rename(temporary, path)
-        await syncFolder(dirname(path))
-        return { digest, size }
+        for await (const safe of uploads.append(upload, content)) upload = safe
+        const { path, digest } = await uploads.close(upload)
+        if (expected && expected !== digest) throw wrongDigest(digest, expected)
+        await settle(path, digest)
+        return { digest, size: upload.size }
       } finally {
-        await rm(temporary, { force: true })
+        await uploads.abandon(upload)
       }
     },
     async read(digest, range): Promise<Readable> {
       const file = await open(pathOf(folder, digest)).catch((error: NodeJS.ErrnoException) => {
         throw error.code === 'ENOENT' ? notFound(`cannot find blob ${digest}`) : error
       })
-      return createReadStream('', { fd: file, ...range })
+      return createReadStream('', { fd: file, highWaterMark: readAtOnce, ...range })
     },
     size: (digest) =>
       stat(pathOf(folder, digest)).then(
@@ -41,8 +49,36 @@ export async function openBlobFiles(folder: string): Promise<Blobs> {
         },
       ),
     remove: (digest) => rm(pathOf(folder, digest), { force: true }),
+
+    begin: uploads.begin,
+    append: uploads.append,
+    abandon: uploads.abandon,
+    async finish(upload, expected) {
+      pathOf(folder, expected)
+      const closed = await uploads.close(upload).catch(async (error: unknown) => {
+        // A process that died after the rename and before its caller noted it: the blob itself is the proof.
+        if ((await blobs.size(expected)) === upload.size) return undefined
+        throw error
+      })
+      if (closed && closed.digest !== expected) {
+        await rm(closed.path, { force: true })
+        throw wrongDigest(closed.digest, expected)
+      }
+      if (closed) await settle(closed.path, expected)
+      return { digest: expected, size: upload.size }
+    },
+    async sweep(before) {
+      for (const name of await readdir(incoming)) {
+        const found = await stat(join(incoming, name)).catch(() => undefined)
+        if (found && found.mtime < before) await rm(join(incoming, name), { force: true })
+      }
+    },
   }
+  return blobs
 }
+
+const wrongDigest = (digest: string, expected: string) =>
+  badRequest(`cannot keep a blob: its digest is ${digest}, not ${expected} · send it again`, 'digest_invalid')
 
 function pathOf(folder: string, digest: string): string {
   const hex = /^sha256:([0-9a-f]{64})$/.exec(digest)?.[1]
@@ -52,19 +88,6 @@ function pathOf(folder: string, digest: string): string {
       'digest_invalid',
     )
   return join(folder, 'sha256', hex.slice(0, 2), hex)
-}
-
-async function writeSynced(content: Readable, path: string): Promise<{ digest: string; size: number }> {
-  const hash = createHash('sha256')
-  let size = 0
-  await using file = await open(path, 'wx')
-  for await (const chunk of content as AsyncIterable<Buffer>) {
-    hash.update(chunk)
-    size += chunk.length
-    await file.writev([chunk])
-  }
-  await file.sync()
-  return { digest: `sha256:${hash.digest('hex')}`, size }
 }
 
 async function syncFolder(path: string): Promise<void> {
