@@ -5,6 +5,8 @@ import { isMissing } from '@copal/engine/errors.ts'
 import { inspectImage, pullImage, pushImage, tagImage } from '@copal/engine/images.ts'
 import type { Context } from '../context.ts'
 import { badRequest } from '../problems.ts'
+import { imageIsWhole } from '../registry/image.ts'
+import { findManifest } from '../registry/manifests.ts'
 import { mintToken } from '../registry/tokens.ts'
 import type { Builder } from './builder.ts'
 import { runImages, type Say } from './images-program.ts'
@@ -92,10 +94,15 @@ function baseImage(ctx: Context, image: string, say: Say): Promise<Base> {
 async function makeBase(ctx: Context, arch: string, language: string, say: Say): Promise<Base> {
   const repository = `copal/${arch}-${language}`
   const made = (await runImages(ctx, ['base', language, arch], say)) as { name: string; tags: string[] }
+  const key = made.name.slice(made.name.lastIndexOf(':') + 1) // changes with whatever the image is made from
+  const kept = await findManifest(ctx, repository, key)
+  if (kept && (await imageIsWhole(ctx, repository, kept.digest)))
+    return { repository, tags: made.tags, digest: kept.digest }
+
+  say.line(`keeping ${repository} in the registry`)
   const { engine, registryHost } = hostEngine(ctx)
   using _ = engine
-  const tag = made.name.slice(made.name.lastIndexOf(':') + 1)
-  const stored = `${registryHost}/${repository}:${tag}`
+  const stored = `${registryHost}/${repository}:${key}`
   await tagImage(engine, made.name, stored)
   const token = await mintToken(ctx, {
     subject: 'platform',

@@ -8,7 +8,6 @@ import { guest } from '../auth/actor.ts'
 import type { Context } from '../context.ts'
 import type { Tx } from '../kit/db/db.ts'
 import { badRequest, notFound, Problem } from '../problems.ts'
-import { imageSize } from '../registry/image.ts'
 import { mintToken, type Grant } from '../registry/tokens.ts'
 import { addImage, failImage, finishImage, type AddedImage } from '../releases/add-image.ts'
 import { cancelRelease, failRelease, interruptRelease } from '../releases/end-release.ts'
@@ -20,7 +19,7 @@ import { baseRepository, giveBase } from './bases.ts'
 import { openLog, type BuildLog } from './build-log.ts'
 import { holdBuilder } from './builders.ts'
 import { inParallel } from './in-parallel.ts'
-import { prefixed, type BuildOutput } from './output.ts'
+import { keeping, prefixed, type BuildOutput } from './output.ts'
 import { Watch } from './phases.ts'
 import { closeBuild, openBuild, waitForTurn, type BuildEnd } from './queue.ts'
 import { registerBuild } from './running.ts'
@@ -49,7 +48,8 @@ export interface BuildWish {
 }
 
 const minute = 60
-const pullsFrom = 3 // earlier releases: their layers need not be sent again
+const pullsFrom = 3 // earlier releases
+const mostReadable = 60 // repositories: a token travels in a header
 
 /**
  * Builds a project to its end. Rejects with a Problem whose sentence is for the pusher; by then the release has failed (or
@@ -201,34 +201,29 @@ async function start({ ctx, wish, build }: Run, project: Project) {
   })
 }
 
-/** @returns bytes by service, as they are stored */
+/** @returns bytes by service */
 async function makeImages(
   { ctx, build, log, watch, stop }: Run,
   fleet: Fleet,
   services: ServiceWish[],
   images: Map<string, AddedImage>,
 ): Promise<Map<string, number>> {
-  const token = await tokenFor(ctx, build, fleet, services)
+  const readable = await readableRepositories(ctx, fleet, services)
   let unbuilt = services.length
   async function make(wish: ServiceWish): Promise<[string, number]> {
     const { name } = wish.service
-    const image = images.get(name)!
-    const lines: string[] = []
-    const output = {
-      progress: wish.output.progress,
-      line: (text: string) => void (lines.push(text), wish.output.line(text)),
-    }
+    const { id, location } = images.get(name)!
+    const kept = keeping(wish.output)
     try {
-      await makeServiceImage(ctx, { ...wish, output })
+      const size = await makeServiceImage(ctx, { ...wish, output: kept })
       if (--unbuilt === 0) watch.ended('build')
-      const digest = await pushServiceImage(wish, token)
-      const size = (await imageSize(ctx, image.location, digest)) ?? 0
-      await finishImage(ctx, image.id, { digest, size, log: lines.join('\n') })
-      wish.output.line(`uploaded, ${sizeText(size)}`)
+      const digest = await pushServiceImage(wish, await tokenFor(ctx, build, location, readable))
+      await finishImage(ctx, id, { digest, size, log: kept.text() })
+      if (services.length > 1) wish.output.line('uploaded')
       return [name, size]
     } catch (error) {
       if (error instanceof Problem && !wish.signal.aborted)
-        await failImage(ctx, image.id, error.message, lines.join('\n'))
+        await failImage(ctx, id, error.message, kept.text())
       throw error
     }
   }
@@ -241,28 +236,22 @@ async function makeImages(
   return new Map(made)
 }
 
-/** Pull where layers may be already, so that only new ones travel; push on this build's own repositories. */
-async function tokenFor(ctx: Context, build: number, fleet: Fleet, services: ServiceWish[]): Promise<string> {
+/** Where layers of these images may be already, so that only new ones travel. */
+async function readableRepositories(ctx: Context, fleet: Fleet, services: ServiceWish[]): Promise<string[]> {
   const earlier = await ctx.db.sql<{ location: string }[]>`
     select i.location from release_image ri join image i on i.id = ri.image
     where i.status = 'success' and ri.is_part_of__release in (
       select id from release where belongs_to__application = ${fleet.id} and status = 'success' order by id desc limit ${pullsFrom})
-    limit 60`
+    limit ${mostReadable}`
   const bases = services.flatMap(({ service }) => basesOf(service, fleet.arch)).map(baseRepository)
-  const readable = new Set([...earlier.map(({ location }) => location), ...bases])
-  const access: Grant[] = [
-    ...[...readable].map((name): Grant => ({ type: 'repository', name, actions: ['pull'] })),
-    ...services.map(({ location }): Grant => ({
-      type: 'repository',
-      name: location,
-      actions: ['pull', 'push'],
-    })),
-  ]
-  return mintToken(ctx, {
-    subject: `build ${build}`,
-    access,
-    seconds: ctx.config.builds.minutes * minute + 10 * minute,
-  })
+  return [...new Set([...earlier.map(({ location }) => location), ...bases])]
+}
+
+/** Minted when it is needed, for one push. */
+function tokenFor(ctx: Context, build: number, location: string, readable: string[]): Promise<string> {
+  const grant = (name: string, ...actions: Grant['actions']): Grant => ({ type: 'repository', name, actions })
+  const access = [...readable.map((name) => grant(name, 'pull')), grant(location, 'pull', 'push')]
+  return mintToken(ctx, { subject: `build ${build}`, access, seconds: 30 * minute })
 }
 
 function warningText({ text, line, service }: Project['warnings'][number]): string {

@@ -26,8 +26,10 @@ import type { Context } from '../context.ts'
 import { Problem } from '../problems.ts'
 import type { Builder } from './builder.ts'
 import { runImages, type Say } from './images-program.ts'
+import { tidyBuilder } from './tidy-builder.ts'
 
 const idleFor = 10 * 60_000 // ms
+const tidyAfter = 60_000 // ms
 const readyWithin = 60_000 // ms
 const processes = 8000
 
@@ -37,6 +39,7 @@ interface Held {
   /** Builds that use it. */
   users: number
   stopping?: NodeJS.Timeout
+  tidying?: NodeJS.Timeout
 }
 
 interface Builders {
@@ -62,13 +65,16 @@ export async function holdBuilder(
   const held = await useHeld(ctx, organization, say)
   held.users++
   clearTimeout(held.stopping)
+  clearTimeout(held.tidying)
   signal.throwIfAborted()
   return {
     engine: held.engine,
     registryHost: `${platformName}:${ctx.config.port}`,
     async [Symbol.asyncDispose]() {
       held.users--
-      if (held.users === 0) stopWhenIdle(ctx, organization, held)
+      if (held.users > 0) return
+      stopWhenIdle(ctx, organization, held)
+      held.tidying = setTimeout(() => tidy(ctx, organization, held), tidyAfter).unref()
     },
   }
 }
@@ -236,14 +242,28 @@ function stopWhenIdle(ctx: Context, organization: number, held: Held, after = id
 
 /** Unless another copy builds with it. */
 async function stopHeld(ctx: Context, organization: number, held: Held): Promise<void> {
-  const [used] = await ctx.db.sql`
-    select 1 from build b join application a on a.id = b.application join copy c on c.id = b.copy and c.lease_until > now()
-    where a.organization = ${organization} and b.status in ('waiting', 'running') limit 1`
-  if (used) return stopWhenIdle(ctx, organization, held)
+  if (await isUsed(ctx, organization)) return stopWhenIdle(ctx, organization, held)
+  clearTimeout(held.tidying)
   buildersOf(ctx).held.delete(organization)
   held.engine[Symbol.dispose]()
   using host = new Engine(ctx.config.dockerHost)
   await stopContainer(host, held.container, 8).catch(missingIsNothing)
+}
+
+async function isUsed(ctx: Context, organization: number): Promise<boolean> {
+  const [used] = await ctx.db.sql`
+    select 1 from build b join application a on a.id = b.application join copy c on c.id = b.copy and c.lease_until > now()
+    where a.organization = ${organization} and b.status in ('waiting', 'running') limit 1`
+  return used !== undefined
+}
+
+async function tidy(ctx: Context, organization: number, held: Held): Promise<void> {
+  try {
+    if (held.users === 0 && !(await isUsed(ctx, organization)))
+      await tidyBuilder(ctx, organization, held.engine)
+  } catch (error) {
+    ctx.log.warn({ err: error }, `the builder of organization ${organization} could not be tidied`)
+  }
 }
 
 /** Builders that a killed copy left running are stopped when nobody uses them. */

@@ -8,6 +8,9 @@ import type { BuildOutput } from './output.ts'
 
 const program = fileURLToPath(new URL('../../../images/src/main.ts', import.meta.url))
 
+/** Its last words, which say nothing to somebody who builds. */
+const sizeOnly = / is \d+ MB$/
+
 export type Say = Pick<BuildOutput, 'line' | 'progress'>
 
 /** Runs `images` as a program of its own; what it says goes to `say`. @returns the result that it prints */
@@ -26,7 +29,7 @@ export async function runImages(ctx: Context, words: string[], say: Say): Promis
     for await (const line of textLines(child.stderr)) {
       const told = parse(line)
       if (told?.error !== undefined) trouble = told.error
-      else say.line(told?.say ?? line)
+      else if (!sizeOnly.test(told?.say ?? line)) say.line(told?.say ?? line)
     }
   }
   const ended = new Promise<number | null>((done, failed) => child.once('error', failed).once('close', done))

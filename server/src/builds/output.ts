@@ -18,3 +18,18 @@ export function prefixed(output: Pick<BuildOutput, 'line' | 'progress'>, name: s
     progress: (text: string) => output.progress(front + text),
   }
 }
+
+const mostKept = 1_500_000 // characters, the wire's limit for the log of an image
+
+/** Passes lines on and keeps them. */
+export function keeping(output: Pick<BuildOutput, 'line' | 'progress'>) {
+  let kept = ''
+  return {
+    line(text: string) {
+      if (kept.length + text.length < mostKept) kept += `${text}\n`
+      output.line(text)
+    },
+    progress: output.progress,
+    text: () => kept,
+  }
+}

@@ -14,6 +14,8 @@ import { readTar, sourceLimits } from './source.ts'
 
 const keepAliveEvery = 25_000 // ms; proxies and NAT cut what is silent for a minute
 
+const stillSending = 30_000 // ms
+
 const flag = z
   .enum(['true', 'false', ''])
   .default('false')
@@ -123,13 +125,14 @@ class JsonArray {
 
   push(element: object): void {
     if (this.#response.destroyed) return
-    this.#response.write(this.#separator + JSON.stringify(element))
-    this.#separator = ',\n'
+    // Each element ends its line, so that whoever reads by lines has it at once.
+    this.#response.write(`${this.#separator}${JSON.stringify(element)}\n`)
+    this.#separator = ','
   }
 
   end(): void {
     clearInterval(this.#timer)
-    this.#response.end(this.#separator === '[' ? '[]' : ']\n')
+    this.#response.end(this.#separator === '[' ? '[]\n' : ']\n')
   }
 }
 
@@ -139,12 +142,13 @@ function refuse(ctx: Context, error: unknown, request: IncomingMessage, response
   if (response.headersSent) return void response.destroy()
   const { status, message, headers } = problem ?? { status: 500, message: 'internal error', headers: {} }
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
-  // Clients print the body as it is. They are still sending: what comes is read and thrown away, up to a limit, so that
-  // they get to read the answer instead of a reset.
-  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', connection: 'close' })
+  // Clients print the body as it is. Those that are still sending get to read it, too, instead of a reset: what comes is
+  // thrown away for a while.
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' })
   response.end(`${message}\n`)
   request.resume()
-  setTimeout(() => request.destroy(), 30_000).unref()
+  const late = setTimeout(() => request.destroy(), stillSending)
+  request.once('close', () => clearTimeout(late))
 }
 
 function sentenceOf(ctx: Context, error: unknown): string {

@@ -1,6 +1,7 @@
 // Builds as rows: who waits, who runs, on which copy. A row counts only while its copy's lease lives.
 import type { Context } from '../context.ts'
 import type { Query } from '../kit/db/db.ts'
+import { cancelled } from './stop-reasons.ts'
 
 export type BuildEnd = 'success' | 'failed' | 'cancelled' | 'interrupted'
 
@@ -54,7 +55,9 @@ async function takePlace(ctx: Context, build: number): Promise<number> {
       (other) => other.id !== build && (other.id < build || other.status === 'running'),
     )
     if (ahead.length >= ctx.config.builds.atOnce) return ahead.length
-    await sql`update build set status = 'running', started_at = ${ctx.now()} where id = ${build}`
+    const [row] = await sql`
+      update build set status = 'running', started_at = ${ctx.now()} where id = ${build} and status = 'waiting' returning id`
+    if (!row) throw cancelled()
     return 0
   })
 }

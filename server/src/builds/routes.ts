@@ -28,7 +28,7 @@ export function buildRoutes(app: FastifyInstance, ctx: Context): void {
   app.get('/builds/v1/:id/log', async (request, reply) => {
     const build = await visibleBuild(ctx, await whoAsks(ctx, request), id.parse(request.params).id, 'see')
     const gone = new AbortController()
-    request.raw.socket.once('close', () => gone.abort())
+    reply.raw.once('close', () => gone.abort())
     const lines = Readable.from(followBuild(ctx, build.id, gone.signal))
     return reply.type('application/x-ndjson').send(lines)
   })

@@ -5,7 +5,7 @@ import { baseImagesOf } from '@copal/compose/images-of.ts'
 import type { ProjectService } from '@copal/compose/read-project.ts'
 import type { BuildSecret, Settings } from '@copal/compose/settings.ts'
 import { EngineError } from '@copal/engine/errors.ts'
-import { inspectImage, pullImage, pushImage, tagImage } from '@copal/engine/images.ts'
+import { inspectImage, pullImage, pushImage, removeImage, tagImage } from '@copal/engine/images.ts'
 import { isInside, pathInside } from '@copal/compose/project-files.ts'
 import type { Context } from '../context.ts'
 import { badRequest, Problem } from '../problems.ts'
@@ -45,8 +45,12 @@ export function basesOf(service: ProjectService, arch: Architecture): string[] {
 
 const taggedAs = ({ builder, location }: ServiceWish) => `${builder.registryHost}/${location}:latest`
 
-/** Builds or fetches the image in the builder. @throws Problem with a sentence that names the service */
-export async function makeServiceImage(ctx: Context, wish: ServiceWish): Promise<void> {
+/**
+ * Builds or fetches the image in the builder.
+ * @returns bytes that it takes on a device, layers it shares with others included
+ * @throws Problem with a sentence that names the service
+ */
+export async function makeServiceImage(ctx: Context, wish: ServiceWish): Promise<number> {
   const { service, builder, arch } = wish
   try {
     if (service.build) await build(wish, service.build)
@@ -54,12 +58,13 @@ export async function makeServiceImage(ctx: Context, wish: ServiceWish): Promise
   } catch (error) {
     throw troubleOf(ctx, wish, error)
   }
-  const { Os, Architecture: cpu, Variant } = await inspectImage(builder.engine, taggedAs(wish))
+  const { Os, Architecture: cpu, Variant, Size } = await inspectImage(builder.engine, taggedAs(wish))
   const platform = [Os, cpu, ...(Variant ? [Variant] : [])].join('/')
   if (!canRun(arch, platform))
     throw badRequest(
       `cannot use the image of service ${service.name}: it is made for ${platform}, and devices of this fleet are ${platformOf(arch)} · choose a base image for ${arch}`,
     )
+  return Size
 }
 
 async function build(wish: ServiceWish, build: Build): Promise<void> {
@@ -130,6 +135,8 @@ async function fetch(wish: ServiceWish, image: string): Promise<void> {
     })
   }
   await tagImage(builder.engine, image, taggedAs(wish))
+  // Under its own name it would stay for ever; ours goes when the release is old.
+  if (!isBase(image)) await removeImage(builder.engine, image, { noPrune: true }).catch(() => {})
 }
 
 /** @param token of minutes, for this build's repositories. @returns the digest under which the registry has it */

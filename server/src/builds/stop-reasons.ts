@@ -10,7 +10,7 @@ export interface Stop extends Disposable {
 const lookEvery = 5000 // ms; the event makes it quicker
 
 const gone = () => new Problem(499, 'gone', 'cannot go on: the pusher is gone · the build is cancelled')
-const cancelled = () => new Problem(409, 'cancelled', 'cannot go on: the build was cancelled')
+export const cancelled = () => new Problem(409, 'cancelled', 'cannot go on: the build was cancelled')
 export const interrupted = () =>
   new Problem(503, 'interrupted', 'cannot go on: the platform is being stopped · push again when it is back')
 
@@ -26,10 +26,12 @@ export function stopReasons(ctx: Context, build: number, pusher: AbortSignal): S
   const limit = setTimeout(() => because(tooLong(minutes)), minutes * 60_000)
 
   async function look(): Promise<void> {
-    const [row] = await ctx.db.sql<{ wanted: boolean }[]>`
-      select b.status in ('waiting', 'running') and coalesce(r.status in ('running', 'success'), true) as wanted
-      from build b left join release r on r.id = b.release where b.id = ${build}`
-    if (!row?.wanted) because(cancelled())
+    const [row] = await ctx.db.sql<{ build: string; release: string | null }[]>`
+      select b.status as build, r.status as release from build b left join release r on r.id = b.release where b.id = ${build}`
+    if (row?.build === 'interrupted') because(interrupted())
+    else if (!row || row.build === 'cancelled' || row.release === 'cancelled') because(cancelled())
+    else if (row.release && !['running', 'success'].includes(row.release))
+      because(endedElsewhere(row.release))
   }
   const lookSoon = () => void look().catch(() => {}) // it looks again
   const timer = setInterval(lookSoon, lookEvery)
@@ -48,6 +50,8 @@ export function stopReasons(ctx: Context, build: number, pusher: AbortSignal): S
   }
 }
 
+const endedElsewhere = (status: string) =>
+  new Problem(409, 'ended', `cannot go on: the release was marked as ${status} meanwhile`)
 const tooLong = (minutes: number) =>
   new Problem(
     400,

@@ -45,13 +45,18 @@ export async function seedFleet({ ctx }: TestServer, name: string, arch = 'amd64
   return row!.id
 }
 
-/** A gzip archive of these files. */
-export function archiveOf(files: Record<string, string | Buffer>): Buffer {
-  const parts = Object.entries(files).map(([path, content]) => {
+/** A gzip archive of these files, and of links by their targets. */
+export function archiveOf(
+  files: Record<string, string | Buffer>,
+  links: Record<string, string> = {},
+): Buffer {
+  const parts = Object.entries(files).map(([path, content]): Buffer => {
     const body = Buffer.from(content as string)
     const header = tarHeader({ path, type: 'file', mode: 0o644, size: body.length, mtime: 0 })
     return Buffer.concat([header, body, tarPadding(body.length)])
   })
+  for (const [path, linkTarget] of Object.entries(links))
+    parts.push(tarHeader({ path, type: 'link', mode: 0o777, size: 0, mtime: 0, linkTarget }))
   return gzipSync(Buffer.concat([...parts, tarEnd]))
 }
 
