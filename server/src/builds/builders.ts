@@ -62,11 +62,11 @@ export async function holdBuilder(
   organization: number,
   { say, signal }: { say: Say; signal: AbortSignal },
 ): Promise<Builder> {
-  const held = await useHeld(ctx, organization, say)
+  // Whoever gives up leaves the start to itself: others may want the builder too.
+  const held = await untilAborted(useHeld(ctx, organization, say), signal)
   held.users++
   clearTimeout(held.stopping)
   clearTimeout(held.tidying)
-  signal.throwIfAborted()
   return {
     engine: held.engine,
     registryHost: `${platformName}:${ctx.config.port}`,
@@ -79,6 +79,18 @@ export async function holdBuilder(
   }
 }
 
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted()
+  const { promise, reject } = Promise.withResolvers<never>()
+  const abort = () => reject(signal.reason)
+  signal.addEventListener('abort', abort)
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}
+
 async function useHeld(ctx: Context, organization: number, say: Say): Promise<Held> {
   const { held } = buildersOf(ctx)
   const known = await held.get(organization)?.catch(() => undefined)
@@ -87,7 +99,9 @@ async function useHeld(ctx: Context, organization: number, say: Say): Promise<He
     startBuilder(ctx, organization, say),
   )
   held.set(organization, starting)
-  return starting
+  const started = await starting
+  stopWhenIdle(ctx, organization, started)
+  return started
 }
 
 const answers = (engine: Engine) =>

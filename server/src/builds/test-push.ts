@@ -97,6 +97,8 @@ export async function push(
 
   function hear(line: string): void {
     const json = line
+      .replace(/^[[,]/, '')
+      .replace(/^\]$/, '')
       .trim()
       .replace(/^\[/, '')
       .replace(/[,\]]$/, '')
