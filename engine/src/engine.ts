@@ -73,7 +73,10 @@ export class Engine implements Disposable {
   async upgrade(method: string, path: string, options: RequestOptions = {}): Promise<Duplex> {
     const versioned = `/v${await this.version()}${path}`
     const { promise, resolve, reject } = withResolvers<Duplex>()
-    const request = this.#start(method, versioned, options, { connection: 'Upgrade', upgrade: 'tcp' })
+    const request = this.#start(method, versioned, options, {
+      connection: 'Upgrade',
+      upgrade: options.headers?.['upgrade'] ?? 'tcp',
+    })
     request.on('upgrade', (_answer, socket, head) => {
       if (head.length > 0) socket.unshift(head)
       options.signal?.addEventListener('abort', () => socket.destroy(), { once: true })

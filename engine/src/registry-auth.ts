@@ -6,5 +6,7 @@ export type RegistryAuth =
 
 /** The `X-Registry-Auth` header. The engine wants one even where nobody logs in, hence `{}`. */
 export function registryAuthHeader(auth: RegistryAuth | undefined): Record<string, string> {
-  return { 'x-registry-auth': Buffer.from(JSON.stringify(auth ?? {})).toString('base64url') }
+  // With its padding: engines take what they cannot read for no login at all.
+  const text = Buffer.from(JSON.stringify(auth ?? {})).toString('base64')
+  return { 'x-registry-auth': text.replaceAll('+', '-').replaceAll('/', '_') }
 }

@@ -5,6 +5,9 @@ import { applicationRoutes } from './applications/routes.ts'
 import { deviceTypeRoutes } from './device-types/routes.ts'
 import { variableRoutes } from './variables/routes.ts'
 import { accountRoutes } from './accounts/routes.ts'
+import { buildPush } from './builds/build-push.ts'
+import { handlePush } from './builds/push-route.ts'
+import { buildRoutes } from './builds/routes.ts'
 import type { Context } from './context.ts'
 import { gitRoute } from './git/routes.ts'
 import { answerError } from './kit/http/errors.ts'
@@ -13,7 +16,6 @@ import { apiRoutes } from './resources.ts'
 import { logStreamRoute } from './logs/log-stream.ts'
 import { logRoutes } from './logs/routes.ts'
 import { pageRoutes } from './page/routes.ts'
-import { badRequest } from './problems.ts'
 import { deviceRoutes } from './devices/routes.ts'
 import { reportRoutes } from './reports/routes.ts'
 import { targetRoutes } from './target-state/routes.ts'
@@ -32,9 +34,8 @@ export async function makeApp(ctx: Context): Promise<RequestListener> {
   const raw: RawRoute[] = [
     registryRoute(ctx),
     logStreamRoute(ctx),
-    gitRoute(ctx, async () => {
-      throw badRequest('cannot build: this platform has no builder')
-    }),
+    gitRoute(ctx, buildPush),
+    { prefix: '/v3/build', handle: (request, response) => void handlePush(ctx, request, response) },
   ]
   const app = await jsonRoutes(ctx)
   return (request, response) => {
@@ -73,6 +74,7 @@ async function jsonRoutes(ctx: Context): Promise<FastifyInstance> {
   reportRoutes(app, ctx)
   tokenRoutes(app, ctx)
   logRoutes(app, ctx)
+  buildRoutes(app, ctx)
 
   await app.ready()
   return app

@@ -5,6 +5,7 @@ import { makeApp } from './app.ts'
 import { signServer } from './auth/authority.ts'
 import { loadKeys } from './auth/keys.ts'
 import { firstAdministrator, firstUser } from './accounts/first-administrator.ts'
+import { startBuilds } from './builds/part.ts'
 import type { Config } from './config.ts'
 import type { Context } from './context.ts'
 import { keepLease } from './copy.ts'
@@ -74,6 +75,7 @@ export async function startServer(config: Config): Promise<Server> {
   starting.use(await startListener(ctx))
   starting.use(lines(ctx))
   starting.use(nudge(ctx))
+  starting.use(await startBuilds(ctx)) // stops first: its pushers still hear why
   const parts = starting.move()
   return {
     ctx,

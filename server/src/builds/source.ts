@@ -5,9 +5,15 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import type { ProjectEntry, ProjectFiles } from '@copal/compose/project-files.ts'
+import type { Context } from '../context.ts'
 import { badRequest, Problem, tooLarge } from '../problems.ts'
 import { readTarEntries, type TarEntry } from './tar-read.ts'
 import { tarEnd, tarHeader, tarPadding } from './tar-write.ts'
+
+export const sourceLimits = (ctx: Context): SourceLimits => ({
+  bytes: ctx.config.contextLimit,
+  folder: join(ctx.config.dataDir, 'sources'),
+})
 
 export interface SourceLimits {
   /** Of all files together, unpacked. */
@@ -19,6 +25,8 @@ export interface SourceLimits {
 /** Dispose of it when the build has ended: then its disk space is free. */
 export interface ProjectSource extends ProjectFiles, AsyncDisposable {
   readonly bytes: number
+  /** How long it took to come in. */
+  readonly milliseconds: number
   /** A tar of the entries that `wanted` takes, then of `added`; paths as `wanted` gives them back. */
   pack(wanted: (entry: ProjectEntry) => string | undefined, added?: AddedFile[]): Readable
 }
@@ -43,6 +51,7 @@ const mostReadAtOnce = 4 * 1024 * 1024
  * @throws Problem 400 for what is damaged, cut off or climbs out; 413 for what is over a limit. Nothing is left on the disk.
  */
 export async function readTar(stream: Readable, limits: SourceLimits): Promise<ProjectSource> {
+  const since = performance.now()
   const file = await spoolFile(limits.folder)
   try {
     const entries = new Map<string, Indexed>()
@@ -59,7 +68,7 @@ export async function readTar(stream: Readable, limits: SourceLimits): Promise<P
       },
     })
     checkParents(entries)
-    return sourceOf(file, entries, at)
+    return sourceOf(file, entries, { bytes: at, milliseconds: Math.round(performance.now() - since) })
   } catch (error) {
     await file.close()
     throw error
@@ -91,8 +100,9 @@ async function* unzipped(stream: Readable): AsyncGenerator<Buffer> {
   try {
     yield* source.pipe(gunzip) as AsyncIterable<Buffer>
   } catch (error) {
-    if (!/^Z_/.test((error as NodeJS.ErrnoException).code ?? '')) throw error
-    const isCut = (error as NodeJS.ErrnoException).code === 'Z_BUF_ERROR'
+    const code = (error as NodeJS.ErrnoException).code ?? ''
+    if (!code.startsWith('Z_')) throw error
+    const isCut = code === 'Z_BUF_ERROR'
     throw badRequest(
       `cannot read the upload: its compression is ${isCut ? 'cut off' : 'damaged'} · send it again`,
       'bad_archive',
@@ -164,7 +174,11 @@ function checkParents(entries: Map<string, Indexed>): void {
   }
 }
 
-function sourceOf(file: FileHandle, entries: Map<string, Indexed>, bytes: number): ProjectSource {
+function sourceOf(
+  file: FileHandle,
+  entries: Map<string, Indexed>,
+  facts: { bytes: number; milliseconds: number },
+): ProjectSource {
   async function slice({ offset, size }: Indexed): Promise<Buffer> {
     const buffer = Buffer.allocUnsafe(size)
     await file.read(buffer, 0, size, offset)
@@ -199,7 +213,7 @@ function sourceOf(file: FileHandle, entries: Map<string, Indexed>, bytes: number
   }
 
   return {
-    bytes,
+    ...facts,
     list: () => entries.values(),
     read(path) {
       const entry = entries.get(path)

@@ -21,7 +21,7 @@ export async function* follow(
   yield '\n' // headers leave with the first byte
   using tail = tails(ctx).add(device)
   signal.addEventListener('abort', () => tail.ring(), { once: true })
-  await using watching = await watch(ctx, device)
+  await using _watching = await watch(ctx, device)
   const last = start === undefined ? undefined : (await newest(ctx, device, 1, undefined))[0]
   const history = await newest(ctx, device, Math.max(1, count), start)
   let at = Math.max(last?.id ?? 0, history[0]?.id ?? 0)

@@ -227,7 +227,7 @@ test('history: the newest thousand, oldest first; `count` and `start` narrow it;
   assert.equal((await messages(server, device, '?count=all')).length, 1000)
   assert.deepEqual(await messages(server, device, `?start=${now + 1098}`), ['1098', '1099'])
   assert.deepEqual(await messages(server, device, `?start=${new Date(now + 1099).toISOString()}`), ['1099'])
-  assert.deepEqual(await messages(server, { ...device, ...{ uuid: other.uuid } }), [])
+  assert.deepEqual(await messages(server, { ...device, uuid: other.uuid }), [])
   await assert.rejects(history(server, device, '?count=many'), /400/)
   await assert.rejects(history(server, { ...device, uuid: 'f'.repeat(32) }), /404/)
   const asOther = await fetch(`${server.url}/device/v2/${device.uuid}/logs`, {

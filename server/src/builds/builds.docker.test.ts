@@ -1,0 +1,300 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Engine } from '@copal/engine/engine.ts'
+import { listContainers } from '@copal/engine/containers.ts'
+import { saveImages } from '@copal/engine/images.ts'
+import { cancelRelease } from '../releases/end-release.ts'
+import type { TestServer } from '../test-server.ts'
+import { holdBuilder, platformId } from './builders.ts'
+import { silent } from './output.ts'
+import { archiveOf, buildingServer, push, seedFleet } from './test-push.ts'
+
+const arch = process.arch === 'arm64' ? 'aarch64' : 'amd64'
+const debian = `copal/${arch}-debian:trixie`
+// The first build makes the builder and the base image, which takes a while on a fresh machine.
+const first = { timeout: 600_000 }
+const each = { timeout: 120_000 }
+
+let server: TestServer
+before(async () => {
+  server = await buildingServer({ COPAL_BUILDS_AT_ONCE: '1' })
+  await seedFleet(server, 'hello', arch)
+}, first)
+after(() => server?.[Symbol.asyncDispose]())
+
+const sql = (...query: Parameters<TestServer['ctx']['db']['sql']>) => server.ctx.db.sql(...query)
+const releaseRow = async (id: number) => (await sql`select * from release where id = ${id}`)[0]!
+const target = async (): Promise<number> =>
+  (await sql`select should_be_running__release as id from application where app_name = 'hello'`)[0]!.id
+
+/** What processes of builds run in the organization's builder. */
+async function runningInBuilder(): Promise<string> {
+  using engine = new Engine()
+  const label = [`io.copal.platform=${platformId(server.ctx)}`]
+  const [container] = await listContainers(engine, { filters: { label } })
+  const { Processes } = await engine.json<{ Processes: string[][] }>(
+    'GET',
+    `/containers/${container!.Id}/top`,
+  )
+  return Processes.map((process) => process.at(-1)).join('\n')
+}
+
+async function eventually(what: string, seconds: number, happened: () => Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(100))
+    if (await happened()) return
+  throw new Error(`not within ${seconds} s: ${what}`)
+}
+
+test(
+  'a project of one Dockerfile becomes a release with its log, and the fleet follows it',
+  first,
+  async () => {
+    const files = {
+      Dockerfile: 'FROM scratch\nCOPY hello /hello\n',
+      hello: 'hello',
+      'balena.yml': 'name: hello\nversion: 1.2.0\n',
+    }
+    const pushed = await push(server, 'admin/hello', archiveOf(files))
+    assert.equal(pushed.error, undefined)
+    assert.match(pushed.text, /^\[main\] +\[1\/1\] COPY hello \/hello$/m)
+    assert.match(pushed.text, /^Release: [0-9a-f]{32} \(id: \d+\), version 1\.2\.0$/m)
+    const release = await releaseRow(pushed.release!)
+    assert.equal(release.status, 'success')
+    assert.equal(release.build_log, pushed.text)
+    assert.equal(await target(), pushed.release)
+    const [image] = await sql`
+    select i.* from release_image ri join image i on i.id = ri.image where ri.is_part_of__release = ${pushed.release!}`
+    assert.equal(image!.status, 'success')
+    assert.match(image!.content_hash, /^sha256:[0-9a-f]{64}$/)
+    assert.equal(image!.project_type, 'Standard Dockerfile')
+    const { phases } = (await sql`select phases from build where release = ${pushed.release!}`)[0]!
+    for (const phase of ['receive', 'build', 'upload', 'finish'])
+      assert.equal(typeof phases[phase], 'number', phase)
+  },
+)
+
+test('FROM copal/… is made by the platform, and the second push runs only what changed', first, async () => {
+  const dockerfile = `FROM copal/%%BALENA_ARCH%%-debian:trixie\nRUN echo once > /once\nCOPY main /main\n`
+  const one = await push(server, 'admin/hello', archiveOf({ 'Dockerfile.template': dockerfile, main: 'one' }))
+  assert.equal(one.error, undefined)
+  const two = await push(server, 'admin/hello', archiveOf({ 'Dockerfile.template': dockerfile, main: 'two' }))
+  assert.match(two.text, /RUN echo once > \/once · cached/)
+  assert.match(two.text, /COPY main \/main$/m)
+  assert.equal(await target(), two.release)
+})
+
+test(
+  'several services are built side by side, and one that is only an image is kept by the platform too',
+  each,
+  async () => {
+    const compose = `
+services:
+  web:
+    build: web
+    environment: [A=1]
+  worker:
+    build: { context: worker, args: { WORD: moin } }
+    labels: { io.balena.features.dbus: 1 }
+  plain:
+    image: ${debian}
+`
+    const pushed = await push(
+      server,
+      'admin/hello',
+      archiveOf({
+        'docker-compose.yml': compose,
+        'web/Dockerfile': 'FROM scratch\nCOPY . /\n',
+        'worker/Dockerfile': `FROM ${debian}\nARG WORD\nRUN echo word is $WORD\n`,
+      }),
+    )
+    assert.equal(pushed.error, undefined)
+    assert.match(pushed.text, /^\[worker\] +word is moin$/m)
+    const images = await sql`
+    select s.service_name, i.status, i.project_type, r.name as repository from release_image ri join image i on i.id = ri.image
+    join service s on s.id = i.is_a_build_of__service join repository r on r.name = i.location
+    where ri.is_part_of__release = ${pushed.release!} order by 1`
+    assert.deepEqual(
+      images.map((image) => [image.service_name, image.status, image.project_type]),
+      [
+        ['plain', 'success', 'external service'],
+        ['web', 'success', 'Standard Dockerfile'],
+        ['worker', 'success', 'Standard Dockerfile'],
+      ],
+    )
+  },
+)
+
+test(
+  'a Dockerfile that fails makes a failed release with the words of what failed, and the fleet stays',
+  each,
+  async () => {
+    const before = await target()
+    const dockerfile = `FROM ${debian}\nRUN echo so far, so good; exit 7\n`
+    const pushed = await push(server, 'admin/hello', archiveOf({ Dockerfile: dockerfile }))
+    assert.match(pushed.error!, /^cannot build service main: .*exit code: 7/)
+    assert.match(pushed.text, /^\[main\] +so far, so good$/m)
+    const release = await releaseRow(pushed.release!)
+    assert.equal(release.status, 'failed')
+    assert.match(release.build_log, /so far, so good\n(?:.*\n)*cannot build service main/)
+    const [image] = await sql`
+    select i.status, i.error_message from release_image ri join image i on i.id = ri.image where ri.is_part_of__release = ${pushed.release!}`
+    assert.equal(image!.status, 'failed')
+    assert.match(image!.error_message, /exit code: 7/)
+    assert.equal(await target(), before)
+  },
+)
+
+test(
+  'a compose file with an unsupported key is refused with the line, and makes no release',
+  each,
+  async () => {
+    const compose = 'services:\n  web:\n    build: .\n    runtime: nvidia\n'
+    const pushed = await push(
+      server,
+      'admin/hello',
+      archiveOf({ 'docker-compose.yml': compose, Dockerfile: 'FROM scratch\n' }),
+    )
+    assert.match(pushed.error!, /docker-compose\.yml, line 4/)
+    assert.match(pushed.error!, /runtime/)
+    assert.equal(pushed.release, undefined)
+  },
+)
+
+test('build secrets are there in every RUN and leave no trace in image, history and log', each, async () => {
+  const word = 'correct-horse-battery'
+  const pushed = await push(
+    server,
+    'admin/hello',
+    archiveOf({
+      Dockerfile: `FROM ${debian}\nRUN sha256sum /run/secrets/key\nRUN [ -s /run/secrets/key ] && echo there\n`,
+      '.balena/balena.yml': 'build-secrets:\n  global:\n    - source: key.txt\n      dest: key\n',
+      '.balena/secrets/key.txt': word,
+    }),
+  )
+  assert.equal(pushed.error, undefined)
+  assert.match(pushed.text, /there/)
+  assert.doesNotMatch(pushed.text, new RegExp(word))
+  const [image] = await sql`
+    select i.location from release_image ri join image i on i.id = ri.image where ri.is_part_of__release = ${pushed.release!}`
+  await using builder = await holdBuilder(server.ctx, 1, { say: silent, signal: AbortSignal.timeout(10_000) })
+  const name = `${builder.registryHost}/${image!.location}:latest`
+  let held = Buffer.alloc(0)
+  for await (const chunk of await saveImages(builder.engine, [name])) {
+    const bytes = Buffer.concat([held, chunk as Buffer])
+    assert.equal(bytes.indexOf(word), -1)
+    held = bytes.subarray(-64)
+  }
+})
+
+test('ignore files never hide the Dockerfile, and a link that dangles harms nobody', each, async () => {
+  const files = {
+    Dockerfile: 'FROM scratch\nCOPY . /\n',
+    '.dockerignore': 'Dockerfile\nleft-out\n',
+    'left-out': 'x',
+    kept: 'y',
+  }
+  const pushed = await push(
+    server,
+    'admin/hello',
+    archiveOf(files, { dangling: '/nowhere', out: '../../etc/passwd' }),
+  )
+  assert.equal(pushed.error, undefined)
+})
+
+test('an image for another processor is refused before it is uploaded', each, async () => {
+  await seedFleet(server, 'boards', arch === 'amd64' ? 'aarch64' : 'amd64')
+  const pushed = await push(
+    server,
+    'admin/boards',
+    archiveOf({ Dockerfile: `FROM ${debian}\nCOPY Dockerfile /\n` }),
+  )
+  assert.match(pushed.error!, /^cannot (?:use the image of|build) service main/)
+  assert.equal((await releaseRow(pushed.release!)).status, 'failed')
+})
+
+test('a build whose pusher hangs up is cancelled, in the builder too', each, async () => {
+  const gone = new AbortController()
+  let release = 0
+  const dockerfile = `FROM ${debian}\nRUN echo begun $(date +%N); exec sleep 123\n`
+  const pushing = push(server, 'admin/hello', archiveOf({ Dockerfile: dockerfile }), {
+    signal: gone.signal,
+    onLine({ message, value }) {
+      release = Number(value ?? release)
+      if (/begun \d/.test(message)) gone.abort()
+    },
+  })
+  await assert.rejects(pushing)
+  await eventually('cancelled', 10, async () => (await releaseRow(release)).status === 'cancelled')
+  await eventually('stopped', 10, async () => !(await runningInBuilder()).includes('sleep 123'))
+})
+
+test('a build that is cancelled on another copy stops, and success never overwrites it', each, async () => {
+  const dockerfile = `FROM ${debian}\nRUN echo begun $(date +%N); exec sleep 124\n`
+  let release = 0
+  const pushed = await push(server, 'admin/hello', archiveOf({ Dockerfile: dockerfile }), {
+    onLine({ message, value }) {
+      release = Number(value ?? release)
+      if (/begun \d/.test(message)) void cancelRelease(server.ctx, release)
+    },
+  })
+  assert.match(pushed.error!, /the build was cancelled/)
+  assert.equal((await releaseRow(release)).status, 'cancelled')
+  await eventually('stopped', 10, async () => !(await runningInBuilder()).includes('sleep 124'))
+})
+
+test('a build waits its turn and shows its place', each, async () => {
+  const slow = push(
+    server,
+    'admin/hello',
+    archiveOf({ Dockerfile: `FROM ${debian}\nRUN sleep 3; date +%N\n` }),
+  )
+  await sleep(800)
+  const quick = await push(
+    server,
+    'admin/hello',
+    archiveOf({ Dockerfile: 'FROM scratch\nCOPY Dockerfile /\n' }),
+  )
+  assert.match(quick.text, /^waiting for a builder, 1 build before yours$/m)
+  assert.equal(quick.error, undefined)
+  assert.equal((await slow).error, undefined)
+})
+
+test(
+  'a build without a pusher says its release at once, goes on, and can be followed to its end',
+  each,
+  async () => {
+    const dockerfile = `FROM ${debian}\nRUN echo hello followers; sleep 1; date +%N\n`
+    const body = new Uint8Array(archiveOf({ Dockerfile: dockerfile }))
+    const answer = await fetch(`${server.url}/v3/build?slug=admin/hello&headless=true`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${server.token}` },
+      body,
+    })
+    const { started, releaseId } = (await answer.json()) as { started: boolean; releaseId: number }
+    assert.equal(started, true)
+    assert.equal((await releaseRow(releaseId)).status, 'running')
+    const { builds } = await server.call('GET', '/builds/v1?fleet=admin/hello&limit=1')
+    assert.equal(builds[0].release, releaseId)
+    const followed = await fetch(`${server.url}/builds/v1/${builds[0].id}/log`, {
+      headers: { Authorization: `Bearer ${server.token}` },
+    })
+    const lines = (await followed.text())
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    assert.ok(lines.some(({ line }) => /hello followers$/.test(line)))
+    assert.deepEqual(lines.at(-1), { status: 'success' })
+    assert.equal((await releaseRow(releaseId)).status, 'success')
+    const again = await fetch(`${server.url}/builds/v1/${builds[0].id}/log`, {
+      headers: { Authorization: `Bearer ${server.token}` },
+    })
+    assert.deepEqual(
+      (await again.text())
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+      lines,
+    )
+  },
+)
