@@ -176,7 +176,7 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
           return (await json('logs', uuid)).map((line: { message: string }) => line.message)
         },
         async docker(...args) {
-          const ran = await run('docker', ['exec', `copal-device-${uuid.slice(0, 12)}`, 'docker', ...args], {
+          const ran = await run('docker', ['exec', `copal-device-${uuid.slice(0, 7)}`, 'docker', ...args], {
             env: environment,
           })
           if (ran.code !== 0)

@@ -5,6 +5,7 @@ import { ask } from '../../http.ts'
 import { say } from '../../output.ts'
 import { Problem } from '../../problem.ts'
 import { readSettings, type Settings } from '../../settings.ts'
+import { removeVirtual } from './virtual.ts'
 
 const change = (settings: Settings, id: number, body: object) =>
   ask(settings, `/v7/device(${id})`, { method: 'PATCH', body })
@@ -71,14 +72,20 @@ export function moveDevice(device: Command): void {
 
 export function removeDevice(device: Command): void {
   device
-    .command('rm <device>')
+    .command('rm [device]')
     .description('remove a device from the platform')
+    .option('--virtual', 'a virtual device of this machine, with all that it holds')
+    .option('--all', 'with --virtual: all of this machine that belong to this platform')
     .option('-y, --yes', 'do not ask')
-    .action(async (name: string, options: { yes?: boolean }) => {
-      const settings = readSettings()
-      const found = await findDevice(settings, name)
-      await confirmed(options.yes, `Remove device ${found.device_name} (${found.uuid.slice(0, 7)})?`)
-      await ask(settings, `/v7/device(${found.id})`, { method: 'DELETE' })
-      say(`Removed ${found.device_name}.`)
-    })
+    .action(
+      async (name: string | undefined, options: { virtual?: boolean; all?: boolean; yes?: boolean }) => {
+        if (options.virtual) return removeVirtual(name, options)
+        if (!name) throw new Problem('cannot tell which device · name one')
+        const settings = readSettings()
+        const found = await findDevice(settings, name)
+        await confirmed(options.yes, `Remove device ${found.device_name} (${found.uuid.slice(0, 7)})?`)
+        await ask(settings, `/v7/device(${found.id})`, { method: 'DELETE' })
+        say(`Removed ${found.device_name}.`)
+      },
+    )
 }

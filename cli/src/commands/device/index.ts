@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { moveDevice, pinDevice, removeDevice, renameDevice, trackDevice } from './change.ts'
 import { listDevices } from './list.ts'
 import { showDevice } from './show.ts'
+import { addDevice, openDevice, powerDevice } from './virtual.ts'
 
 export function deviceCommand(program: Command): void {
   const device = program
@@ -10,6 +11,9 @@ export function deviceCommand(program: Command): void {
   for (const command of [
     listDevices,
     showDevice,
+    addDevice,
+    openDevice,
+    powerDevice,
     renameDevice,
     pinDevice,
     trackDevice,
