@@ -6,6 +6,9 @@ import { createUser } from '../accounts/create-user.ts'
 import type { Context } from '../context.ts'
 import type { TestServer } from '../test-server.ts'
 
+/** Rows are all that the seeds write. */
+export type Rows = Pick<Context, 'db' | 'now'>
+
 export const imageType = 'application/vnd.oci.image.manifest.v1+json'
 export const indexType = 'application/vnd.oci.image.index.v1+json'
 
@@ -23,12 +26,7 @@ export async function seedUser(ctx: Context, username: string): Promise<string> 
 }
 
 /** A fleet in the organization with this handle. */
-export async function seedFleet(
-  ctx: Context,
-  handle: string,
-  name: string,
-  isPublic = false,
-): Promise<number> {
+export async function seedFleet(ctx: Rows, handle: string, name: string, isPublic = false): Promise<number> {
   const [row] = await ctx.db.sql<{ id: number }[]>`
     with a as (insert into actor default values returning id)
     insert into application (actor, uuid, organization, app_name, slug, is_for__device_type, application_type, is_public)
@@ -39,7 +37,7 @@ export async function seedFleet(
 }
 
 /** An image row of a service, not built yet. Returns the repository, `v2/<32 hex>`. */
-export async function seedImage(ctx: Context, application: number, service = 'main'): Promise<string> {
+export async function seedImage(ctx: Rows, application: number, service = 'main'): Promise<string> {
   const location = `v2/${hex(16)}`
   await ctx.db.sql`
     with s as (
@@ -53,7 +51,7 @@ export async function seedImage(ctx: Context, application: number, service = 'ma
 
 /** A release of these images, successful and final. */
 export async function seedRelease(
-  ctx: Context,
+  ctx: Rows,
   application: number,
   locations: string[],
   fields: { commit?: string; semver?: string; revision?: number | null } = {},
@@ -70,7 +68,7 @@ export async function seedRelease(
 }
 
 /** A device with its key. */
-export async function seedDevice(ctx: Context, application: number): Promise<{ uuid: string; key: string }> {
+export async function seedDevice(ctx: Rows, application: number): Promise<{ uuid: string; key: string }> {
   const uuid = hex(16)
   const [row] = await ctx.db.sql<{ actor: number }[]>`
     with a as (insert into actor default values returning id)
@@ -80,7 +78,7 @@ export async function seedDevice(ctx: Context, application: number): Promise<{ u
 }
 
 async function seedKey(
-  ctx: Context,
+  ctx: Rows,
   actor: number,
   role: 'named-user-api-key' | 'device-api-key',
 ): Promise<string> {
@@ -97,7 +95,7 @@ export interface Send {
 export type Client = ReturnType<typeof client>
 
 /** Requests under `/v2/`, with this token of the registry. */
-export function client(server: TestServer, token?: string) {
+export function client(server: Pick<TestServer, 'url'>, token?: string) {
   const send = (method: string, path: string, { headers = {}, body }: Send = {}) =>
     fetch(new URL(path, server.url), {
       method,
