@@ -1,11 +1,13 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { limitLogins } from '../accounts/login-limit.ts'
 import type { Actor } from '../auth/actor.ts'
 import { basicOf, whoAsks, whoIs, whoIsBasic } from '../auth/who.ts'
 import type { Context } from '../context.ts'
+import { answerError, problemOf } from '../kit/http/errors.ts'
 import { unauthorized } from '../problems.ts'
 import { giveToken } from './give-token.ts'
+import { refusalBody } from './refusals.ts'
 import { parseScopes } from './scopes.ts'
 
 const form = z.object({
@@ -18,12 +20,14 @@ const form = z.object({
 export function tokenRoutes(app: FastifyInstance, ctx: Context): void {
   const limit = limitLogins(ctx)
 
-  app.get('/auth/v1/token', async (request) =>
+  const errorHandler = answerInTheirWords(ctx)
+
+  app.get('/auth/v1/token', { errorHandler }, async (request) =>
     answer(request.url.slice(request.url.indexOf('?') + 1), await whoWants(request)),
   )
 
   // The OAuth2 form of the same, which BuildKit and containerd try first when they have a password.
-  app.post('/auth/v1/token', async (request) => {
+  app.post('/auth/v1/token', { errorHandler }, async (request) => {
     const { scope, username, password } = form.parse(request.body ?? {})
     const asking =
       username !== undefined && password !== undefined
@@ -55,5 +59,19 @@ export function tokenRoutes(app: FastifyInstance, ctx: Context): void {
     if (found) return found
     limit.failed(username, address)
     throw unauthorized('cannot log in to the registry: the name, or the password or key, is wrong')
+  }
+}
+
+/** `docker login` shows the sentence only where it stands in the registry's form of an error. */
+function answerInTheirWords(ctx: Context) {
+  const otherwise = answerError(ctx.log)
+  return (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+    const problem = problemOf(error)
+    if (!problem) return otherwise(error, request, reply)
+    return reply
+      .code(problem.status)
+      .headers(problem.headers)
+      .type('application/json')
+      .send(refusalBody(problem))
   }
 }
