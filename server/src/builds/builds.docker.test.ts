@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Engine } from '@copal/engine/engine.ts'
 import { listContainers } from '@copal/engine/containers.ts'
 import { saveImages } from '@copal/engine/images.ts'
+import { runClient } from '../git/test-remote.ts'
 import { cancelRelease } from '../releases/end-release.ts'
 import type { TestServer } from '../test-server.ts'
 import { holdBuilder, platformId } from './builders.ts'
@@ -14,7 +18,7 @@ const arch = process.arch === 'arm64' ? 'aarch64' : 'amd64'
 const debian = `copal/${arch}-debian:trixie`
 // The first build makes the builder and the base image, which takes a while on a fresh machine.
 const first = { timeout: 600_000 }
-const each = { timeout: 120_000 }
+const each = { timeout: 300_000 }
 
 let server: TestServer
 before(async () => {
@@ -296,5 +300,62 @@ test(
         .map((line) => JSON.parse(line)),
       lines,
     )
+  },
+)
+
+test(
+  'git push builds: lines come as they are printed, and a failed build leaves the branch where it was',
+  each,
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'copal-push-'))
+    try {
+      const git = (...args: string[]) =>
+        runClient(folder, ['-c', `http.extraHeader=Authorization: Bearer ${server.token}`, ...args])
+      const commit = async (dockerfile: string) => {
+        await writeFile(join(folder, 'Dockerfile'), dockerfile)
+        await git('add', '.')
+        await git('commit', '-qm', 'change')
+        return (await git('rev-parse', 'HEAD')).output.trim()
+      }
+      const remote = `${server.url}/git/admin/hello.git`
+      await git('init', '-qb', 'main')
+      const good = await commit(`FROM ${debian}\nRUN echo built by git\n`)
+      const pushed = await git('push', remote, 'main')
+      assert.equal(pushed.code, 0, pushed.output)
+      assert.match(pushed.output, /^remote: \[main\] +built by git/m)
+      const [release] = await sql`select id, status from release where commit = ${good}`
+      assert.equal(release!.status, 'success')
+      assert.equal(await target(), release!.id)
+
+      const bad = await commit(`FROM ${debian}\nRUN exit 9\n`)
+      const refused = await git('push', remote, 'main')
+      assert.notEqual(refused.code, 0)
+      assert.match(refused.output, /^remote: cannot build service main: .*exit code: 9/m)
+      assert.match((await git('ls-remote', remote)).output, new RegExp(`^${good}\\trefs/heads/main$`, 'm'))
+      assert.equal((await sql`select status from release where commit = ${bad}`)[0]!.status, 'failed')
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  },
+)
+
+test(
+  'a platform that is stopped ends its builds as interrupted, and takes its builders with it',
+  each,
+  async () => {
+    const other = await buildingServer()
+    await seedFleet(other, 'hello', arch)
+    const begun = Promise.withResolvers<void>()
+    const dockerfile = `FROM ${debian}\nRUN echo begun $(date +%N); exec sleep 125\n`
+    const pushing = push(other, 'admin/hello', archiveOf({ Dockerfile: dockerfile }), {
+      onLine: ({ message }) => /begun \d/.test(message) && begun.resolve(),
+    })
+    await begun.promise
+    using engine = new Engine()
+    const label = [`io.copal.platform=${platformId(other.ctx)}`]
+    const stopped = other[Symbol.asyncDispose]()
+    assert.match((await pushing).error!, /the platform is being stopped/)
+    await stopped
+    assert.deepEqual(await listContainers(engine, { filters: { label } }), [])
   },
 )
