@@ -16,6 +16,8 @@ export class Memory {
   /** Contents of images that we ever asked the engine to fetch and that were not yet removed. */
   readonly #fetched = new Set<string>()
 
+  #writing: Promise<void> = Promise.resolve()
+
   private constructor(state: string) {
     this.#path = join(state, 'memory.json')
   }
@@ -60,7 +62,12 @@ export class Memory {
     await this.#write()
   }
 
+  /** One write after the other; each writes what is known by then. */
   #write(): Promise<void> {
-    return writeWhole(this.#path, JSON.stringify({ running: this.#running, fetched: [...this.#fetched] }))
+    const next = this.#writing.then(() =>
+      writeWhole(this.#path, JSON.stringify({ running: this.#running, fetched: [...this.#fetched] })),
+    )
+    this.#writing = next.catch(() => {})
+    return next
   }
 }

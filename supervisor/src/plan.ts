@@ -88,7 +88,10 @@ function stepsOfService(app: WantedApp, place: Place, places: Place[], current: 
   }
   if (!service.running) return others.flatMap(end)
   // The old one goes on until there is all that its successor needs.
-  if (!hasParts(app, service, current) || !isReady(service, places)) return []
+  if (!hasParts(app, service, current)) return []
+  // Except where it holds up a network: those that it waits for may need the new one.
+  const inTheWay = others.filter((container) => isOnOutdated(container, app, current))
+  if (!isReady(service, places)) return inTheWay.flatMap(end)
   if (others.length > 0) return others.flatMap(end)
   if (!hasRightNetworks(app, service, current)) return []
   return [{ do: 'start', app: app.uuid, service: service.name, container: null }]
@@ -151,6 +154,14 @@ function hasRightNetworks(app: WantedApp, service: WantedService, current: Curre
     .every(({ name, digest }) =>
       current.networks.some((it) => it.name === name && !isOutdated(it.digest, digest)),
     )
+}
+
+function isOnOutdated(container: CurrentContainer, app: WantedApp, current: Current): boolean {
+  return app.networks.some(
+    ({ name, digest }) =>
+      name in container.networks &&
+      current.networks.some((it) => it.name === name && isOutdated(it.digest, digest)),
+  )
 }
 
 /** A network that we did not make has no digest, and is taken as it is. */

@@ -7,10 +7,14 @@ import { summaryOf } from './platform.ts'
 
 /** Changes that come within so many ms go out together. */
 const debounce = 50
-/** Between reports of progress only, and between any two when there were many, in ms. */
+/** Least time between two reports, in ms, when the newer one tells no more than that a service went a step further. */
+const calm = 1000
+/** The same for one of progress only, and for any when there were many. */
 const throttle = 10_000
-/** So many reports may follow each other without that pause; one is won back every `throttle`. */
+/** So many reports may follow each other before all are throttled; one is won back every `throttle`. */
 const burst = 12
+/** Reports that people wait for (a release is done, the device is busy) may use so many more. */
+const reserve = 30
 
 export class Reporter {
   readonly #device: Device
@@ -67,10 +71,12 @@ export class Reporter {
     this.#allowance = Math.min(burst, this.#allowance + (now - this.#allowanceAt) / throttle)
     this.#allowanceAt = now
     for (;;) {
-      const left = this.#sentAt + throttle - Date.now()
-      const changes = difference(this.#acknowledged, this.#latest)
-      const urgent = this.#allowance >= 1 && !isProgressOnly(this.#acknowledged, this.#latest)
-      if (left <= 0 || signal.aborted || changes === undefined || urgent) return
+      const kind = kindOf(this.#acknowledged, this.#latest)
+      if (kind === 'nothing') return
+      const allowed = this.#allowance > (kind === 'milestone' ? -reserve : 0)
+      const gap = kind === 'progress' || !allowed ? throttle : kind === 'service' ? calm : 0
+      const left = this.#sentAt + gap - Date.now()
+      if (left <= 0 || signal.aborted) return
       await this.#changed.wait(signal, left)
     }
   }
@@ -107,17 +113,23 @@ export function difference(base: DeviceReport, latest: DeviceReport): DeviceRepo
   return changed.length === 0 ? undefined : Object.fromEntries(changed)
 }
 
-/** Whether nothing but the per cent of downloads differs. */
-export function isProgressOnly(base: DeviceReport, latest: DeviceReport): boolean {
-  return bare({ ...base, ...latest }) === bare(base)
+/** The most that differs: a release's or the device's state, a service's, or only the per cent of a download. */
+export function kindOf(
+  base: DeviceReport,
+  latest: DeviceReport,
+): 'milestone' | 'service' | 'progress' | 'nothing' {
+  if (difference(base, latest) === undefined) return 'nothing'
+  const whole = { ...base, ...latest }
+  if (without(whole, ['download_progress']) === without(base, ['download_progress'])) return 'progress'
+  const details = ['download_progress', 'status', 'services', 'ip_address']
+  const told = whole.status === base.status && without(whole, details) === without(base, details)
+  return told ? 'service' : 'milestone'
+}
+
+function without(report: DeviceReport, keys: string[]): string {
+  return JSON.stringify(report, (key, value: unknown) => (keys.includes(key) ? 0 : value))
 }
 
 function same(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b)
-}
-
-function bare(report: DeviceReport): string {
-  return JSON.stringify(report, (key, value: unknown) =>
-    key === 'download_progress' && value !== null ? 0 : value,
-  )
 }
