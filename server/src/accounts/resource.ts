@@ -25,8 +25,8 @@ import { removeKeys, updateKeys } from './api-keys.ts'
 /** A user's own; whose secrets one may know; and what an application or device itself is. */
 const knownActors = (actor: string) =>
   `${actor} = @actor
-   or exists (select 1 from application f where f.actor = ${actor} and f.id in (select id from fleets_known))
-   or exists (select 1 from device g where g.actor = ${actor} and g.belongs_to__application in (select id from fleets_known))`
+   or exists (select 1 from application f where f.actor = ${actor} and f.id = any(array(select id from fleets_known)))
+   or exists (select 1 from device g where g.actor = ${actor} and g.belongs_to__application = any(array(select id from fleets_known)))`
 
 export const accountResources = [
   resource('actor', {
@@ -63,7 +63,7 @@ export const accountResources = [
     visibleTo: byKind({
       user: (row) =>
         `${row}.id = @me or exists (select 1 from organization_membership n where n."user" = ${row}.id
-           and n.is_member_of__organization in (select id from organizations_seen))`,
+           and n.is_member_of__organization = any(array(select id from organizations_seen)))`,
     }),
   }),
 
@@ -88,8 +88,8 @@ export const accountResources = [
       owns__credit_bundle: many('credit_bundle', 'belongs_to__organization'),
     },
     keys: [['handle']],
-    visibleTo: byKind({ user: (row) => `${row}.id in (select id from organizations_seen)` }),
-    changeableBy: byKind({ user: (row) => `${row}.id in (select id from organizations_managed)` }),
+    visibleTo: byKind({ user: (row) => `${row}.id = any(array(select id from organizations_seen))` }),
+    changeableBy: byKind({ user: (row) => `${row}.id = any(array(select id from organizations_managed))` }),
     create: createOrganization,
     update: updateOrganization,
     remove: removeOrganization,
@@ -128,7 +128,7 @@ export const accountResources = [
     // Anybody may leave.
     removableBy: byKind({
       user: (row) =>
-        `${row}."user" = @me or ${row}.is_member_of__organization in (select id from organizations_managed)`,
+        `${row}."user" = @me or ${row}.is_member_of__organization = any(array(select id from organizations_managed))`,
     }),
     create: createMembership,
     update: changeMemberships,
@@ -150,9 +150,9 @@ export const accountResources = [
     changeableBy: byKind({
       user: (row) =>
         `${row}.is_of__actor = @actor
-         or exists (select 1 from application f where f.actor = ${row}.is_of__actor and f.id in (select id from fleets_changed))
+         or exists (select 1 from application f where f.actor = ${row}.is_of__actor and f.id = any(array(select id from fleets_changed)))
          or exists (select 1 from device g where g.actor = ${row}.is_of__actor
-           and g.belongs_to__application in (select id from fleets_changed))`,
+           and g.belongs_to__application = any(array(select id from fleets_changed)))`,
     }),
     update: updateKeys,
     remove: removeKeys,

@@ -19,10 +19,11 @@ import { createService, removeServices } from './services.ts'
 import { removeApplications } from './remove-application.ts'
 import { updateApplications } from './update-application.ts'
 
-const fleetOrPublic = (row: string) => `${row}.id in (select id from fleets_seen) or ${row}.is_public`
+const fleetOrPublic = (row: string) =>
+  `${row}.id = any(array(select id from fleets_seen)) or ${row}.is_public`
 /** What belongs to a fleet or a public application; `row` has the link `by`. */
 const ofFleetOrPublic = (by: string) => (row: string) =>
-  `${row}.${by} in (select id from fleets_seen)
+  `${row}.${by} = any(array(select id from fleets_seen))
    or exists (select 1 from application p where p.id = ${row}.${by} and p.is_public)`
 
 export const applicationResources = [
@@ -68,7 +69,7 @@ export const applicationResources = [
       // there is a row: `any(dau:1 eq 1)`, on almost every query.
       is_directly_accessible_by__user: manyWhere(
         'actor',
-        (row, other) => `${other}.id = @actor and ${row}.id in (select id from fleets_seen)`,
+        (row, other) => `${other}.id = @actor and ${row}.id = any(array(select id from fleets_seen))`,
       ),
     },
     keys: [['slug'], ['uuid']],
@@ -78,8 +79,8 @@ export const applicationResources = [
       application: (row) => `${row}.id = @me`,
       guest: (row) => `${row}.is_public`,
     }),
-    changeableBy: byKind({ user: (row) => `${row}.id in (select id from fleets_changed)` }),
-    removableBy: byKind({ user: (row) => `${row}.id in (select id from fleets_founded)` }),
+    changeableBy: byKind({ user: (row) => `${row}.id = any(array(select id from fleets_changed))` }),
+    removableBy: byKind({ user: (row) => `${row}.id = any(array(select id from fleets_founded))` }),
     create: createApplication,
     update: updateApplications,
     remove: removeApplications,
@@ -101,7 +102,7 @@ export const applicationResources = [
       device: ofFleetOrPublic('application'),
       guest: ofFleetOrPublic('application'),
     }),
-    changeableBy: byKind({ user: (row) => `${row}.application in (select id from fleets_changed)` }),
+    changeableBy: byKind({ user: (row) => `${row}.application = any(array(select id from fleets_changed))` }),
     create: createService,
     remove: removeServices,
   }),

@@ -103,18 +103,18 @@ export const deviceResources = [
     },
     keys: [['uuid']],
     visibleTo: byKind({
-      user: (row) => `${row}.belongs_to__application in (select id from fleets_seen)`,
+      user: (row) => `${row}.belongs_to__application = any(array(select id from fleets_seen))`,
       application: (row) => `${row}.belongs_to__application = @me`,
       device: (row) => `${row}.id = @me`,
     }),
     // A provisioning key lies on the disks of all devices: it may tell whether a device is there, and no more.
     readable: { application: ['id', 'uuid', 'belongs_to__application', 'is_of__device_type', 'created_at'] },
     changeableBy: byKind({
-      user: (row) => `${row}.belongs_to__application in (select id from fleets_changed)`,
+      user: (row) => `${row}.belongs_to__application = any(array(select id from fleets_changed))`,
       device: (row) => `${row}.id = @me`,
     }),
     removableBy: byKind({
-      user: (row) => `${row}.belongs_to__application in (select id from fleets_changed)`,
+      user: (row) => `${row}.belongs_to__application = any(array(select id from fleets_changed))`,
     }),
     create: registerDevice,
     update: updateDevice,

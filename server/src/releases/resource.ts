@@ -32,7 +32,7 @@ import { rawVersion, version } from './version-sql.ts'
 
 const statuses = ['running', 'success', 'failed', 'error', 'cancelled', 'interrupted']
 
-const inFleet = (row: string) => `${row}.belongs_to__application in (select id from fleets_seen)`
+const inFleet = (row: string) => `${row}.belongs_to__application = any(array(select id from fleets_seen))`
 /** Of one's fleets; and what public applications have released, such as supervisors. */
 const inFleetOrReleased: RowSql = (row) =>
   `${inFleet(row)} or ${row}.status = 'success' and exists (
@@ -100,7 +100,7 @@ export const releaseResources = [
       guest: inFleetOrReleased,
     }),
     changeableBy: byKind({
-      user: (row) => `${row}.belongs_to__application in (select id from fleets_changed)`,
+      user: (row) => `${row}.belongs_to__application = any(array(select id from fleets_changed))`,
     }),
     create: startRelease,
     async update(ctx: Context, asking: Actor, ids: number[], changes: ReleaseChanges) {
@@ -173,7 +173,7 @@ export const releaseResources = [
     links: { release_image: mandatory(guarded(atCreation(one('release_image')))) },
     keys: [['release_image', 'name']],
     visibleTo: byKind({
-      user: (row) => ofRelease(row, 'in (select id from fleets_known)'),
+      user: (row) => ofRelease(row, '= any(array(select id from fleets_known))'),
       device: (row) => ofRelease(row, '= @fleet'),
     }),
     changeableBy: through('release_image'),

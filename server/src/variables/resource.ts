@@ -44,9 +44,9 @@ function owned(table: string, { owner, name, visibleTo, rules, told, alsoCalled 
 }
 
 // Secrets: not for observers.
-const ofKnownFleet: RowSql = (row) => `${row}.application in (select id from fleets_known)`
+const ofKnownFleet: RowSql = (row) => `${row}.application = any(array(select id from fleets_known))`
 const ofKnownDevice = (device: string) =>
-  `exists (select 1 from device g where g.id = ${device} and g.belongs_to__application in (select id from fleets_known))`
+  `exists (select 1 from device g where g.id = ${device} and g.belongs_to__application = any(array(select id from fleets_known)))`
 const serviceOf = (row: string, fleets: string) =>
   `exists (select 1 from service s where s.id = ${row}.service and s.application ${fleets})`
 const installOf = (row: string, then: (device: string) => string) =>
@@ -83,7 +83,7 @@ export const variableResources = [
     owner: 'service',
     name: 'name',
     visibleTo: byKind({
-      user: (row) => serviceOf(row, 'in (select id from fleets_known)'),
+      user: (row) => serviceOf(row, '= any(array(select id from fleets_known))'),
       device: (row) => serviceOf(row, '= @fleet'),
     }),
     rules: environmentRules,

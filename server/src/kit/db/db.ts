@@ -24,9 +24,16 @@ export interface Db extends AsyncDisposable {
   connectionUrl: string
 }
 
+/** ms. Clients give up after 59 s; what nobody waits for any more must not go on working. */
+const longestStatement = 50_000
+
 /** Connects to `url`: `postgres://…`, or `postgres:///<database>?host=<socket folder>&user=<user>` for a unix socket. */
 export function connect(url: string, options: { connections?: number } = {}): Db {
-  const sql = postgres(connectionOptions(url, options.connections ?? 10))
+  const pool = connectionOptions(url, options.connections ?? 10)
+  const sql = postgres({
+    ...pool,
+    connection: { ...pool.connection, statement_timeout: longestStatement } as never,
+  })
   const locks = postgres({ ...connectionOptions(url, 20), idle_timeout: 30 })
   return {
     sql,

@@ -15,6 +15,7 @@ export async function migrate(db: Db): Promise<string[]> {
     for (const name of fresh) {
       const text = await readFile(new URL(name, folder), 'utf8')
       await db.transaction(async ({ sql }) => {
+        await sql`set local statement_timeout = 0` // a new index on a large table takes its time
         await sql.unsafe(text)
         await sql`insert into migration (name) values (${name})`
       })

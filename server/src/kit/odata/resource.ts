@@ -34,7 +34,7 @@ export interface Scope {
   /** What visibility is told apart by, and plans are cached by. */
   kind: string
   values: Record<string, unknown>
-  /** Sets of ids that visibility may speak of: `${row}.application in (select id from my_fleets)`. */
+  /** Sets of ids that visibility may speak of: `${row}.application = any(array(select id from my_fleets))`. */
   sets: Record<string, string>
 }
 
