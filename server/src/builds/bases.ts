@@ -29,6 +29,11 @@ export const isBase = (image: string): boolean => image.startsWith('copal/')
 /** The repository of a base image, for tokens. */
 export const baseRepository = (image: string): string => image.replace(/[:@].*$/, '')
 
+/** Begins to make it, while the builder starts. What comes of it is told by `giveBase`. */
+export function beginBase(ctx: Context, image: string, say: Say): void {
+  baseImage(ctx, image, say).catch(() => {})
+}
+
 /**
  * Sees to it that the builder has the image under the name that a Dockerfile uses.
  * @throws Problem 400 when there is no such base

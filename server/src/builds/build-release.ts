@@ -15,7 +15,7 @@ import { finishRelease } from '../releases/finish-release.ts'
 import type { Release } from '../releases/queries.ts'
 import { rawVersion } from '../releases/release-version.ts'
 import { insertRelease } from '../releases/start-release.ts'
-import { baseRepository, giveBase } from './bases.ts'
+import { baseRepository, beginBase, giveBase } from './bases.ts'
 import { openLog, type BuildLog } from './build-log.ts'
 import { holdBuilder } from './builders.ts'
 import { inParallel } from './in-parallel.ts'
@@ -126,10 +126,11 @@ async function toTheEnd(run: Run): Promise<Release> {
       log.line(`waiting for a builder, ${ahead} ${ahead === 1 ? 'build' : 'builds'} before yours`),
   })
   watch.ended('wait')
+  const bases = new Set(project.services.flatMap((service) => basesOf(service, fleet.arch)))
+  for (const base of bases) beginBase(ctx, base, log)
   await using builder = await holdBuilder(ctx, fleet.organization, { say: log, signal })
   watch.ended('builder')
-  for (const base of new Set(project.services.flatMap((service) => basesOf(service, fleet.arch))))
-    await giveBase(ctx, builder, base, log, signal)
+  for (const base of bases) await giveBase(ctx, builder, base, log, signal)
   watch.ended('bases')
 
   const width = Math.max(...project.services.map(({ name }) => name.length))

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Engine } from '@copal/engine/engine.ts'
 import { listContainers } from '@copal/engine/containers.ts'
 import { saveImages } from '@copal/engine/images.ts'
-import { runClient } from '../git/test-remote.ts'
+import { newClone } from '../git/test-remote.ts'
 import { cancelRelease } from '../releases/end-release.ts'
 import type { TestServer } from '../test-server.ts'
 import { holdBuilder, platformId } from './builders.ts'
@@ -309,29 +309,21 @@ test(
   async () => {
     const folder = await mkdtemp(join(tmpdir(), 'copal-push-'))
     try {
-      const git = (...args: string[]) =>
-        runClient(folder, ['-c', `http.extraHeader=Authorization: Bearer ${server.token}`, ...args])
-      const commit = async (dockerfile: string) => {
-        await writeFile(join(folder, 'Dockerfile'), dockerfile)
-        await git('add', '.')
-        await git('commit', '-qm', 'change')
-        return (await git('rev-parse', 'HEAD')).output.trim()
-      }
-      const remote = `${server.url}/git/admin/hello.git`
-      await git('init', '-qb', 'main')
-      const good = await commit(`FROM ${debian}\nRUN echo built by git\n`)
-      const pushed = await git('push', remote, 'main')
+      const remote = `${server.url.replace('://', `://admin:${server.token}@`)}/git/admin/hello.git`
+      const { git, commit } = await newClone(folder, remote)
+      const good = await commit('Dockerfile', `FROM ${debian}\nRUN echo built by git\n`)
+      const pushed = await git('push', 'copal', 'main')
       assert.equal(pushed.code, 0, pushed.output)
       assert.match(pushed.output, /^remote: \[main\] +built by git/m)
       const [release] = await sql`select id, status from release where commit = ${good}`
       assert.equal(release!.status, 'success')
       assert.equal(await target(), release!.id)
 
-      const bad = await commit(`FROM ${debian}\nRUN exit 9\n`)
-      const refused = await git('push', remote, 'main')
+      const bad = await commit('Dockerfile', `FROM ${debian}\nRUN exit 9\n`)
+      const refused = await git('push', 'copal', 'main')
       assert.notEqual(refused.code, 0)
       assert.match(refused.output, /^remote: cannot build service main: .*exit code: 9/m)
-      assert.match((await git('ls-remote', remote)).output, new RegExp(`^${good}\\trefs/heads/main$`, 'm'))
+      assert.match((await git('ls-remote', 'copal')).output, new RegExp(`^${good}\\trefs/heads/main$`, 'm'))
       assert.equal((await sql`select status from release where commit = ${bad}`)[0]!.status, 'failed')
     } finally {
       await rm(folder, { recursive: true, force: true })
