@@ -73,7 +73,11 @@ interface Run {
 }
 
 /** The genuine client with no configuration but what a test gives, so that one machine's is as good as another's. */
-function runClient(folder: string, args: string[], { signal, heard, input }: Run = {}): Promise<Outcome> {
+export function runClient(
+  folder: string,
+  args: string[],
+  { signal, heard, input }: Run = {},
+): Promise<Outcome> {
   const child = spawn('git', args, {
     cwd: folder,
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
