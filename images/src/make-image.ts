@@ -146,8 +146,10 @@ function installLines(packages: string[], settings: MachineSettings): string {
   const sources = '/etc/apt/sources.list.d/debian.sources'
   return `
 ${mirrors.length > 0 ? `cp ${sources} /tmp/sources && sed -i '${mirrors.join(';')}' ${sources}` : ''}
+echo 'installing ${packages.join(' ')}'
 try=1
-until apt-get update -qq && apt-get install -y -qq --no-install-recommends ${packages.join(' ')}; do
+until { apt-get update -qq && apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends ${packages.join(' ')}; } > /tmp/apt.log 2>&1; do
+  tail -n 20 /tmp/apt.log
   [ "$try" -lt 3 ] || exit 1
   sleep $((try * 10))
   try=$((try + 1))
