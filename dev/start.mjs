@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startDocker } from './docker.mjs'
-import { fail, installPackages, root } from './install.mjs'
+import { fail, hasProgram, installDebian, installPackages, root } from './install.mjs'
 import { keepRunning } from './keep-running.mjs'
 import { ensureDatabase, startPostgres } from './postgres.mjs'
 import { banner } from './banner.mjs'
@@ -20,6 +20,7 @@ let stopping = false
 process.on('SIGINT', stop)
 process.on('SIGTERM', stop)
 
+if (!hasProgram('git')) installDebian(['git'], 'the platform takes pushes with it')
 const docker = await startDocker(join(dataDir, 'docker'))
 started.push(docker)
 
@@ -58,16 +59,36 @@ function ready({ port, user, token, firstLogin }) {
   const address = `http://localhost:${port}`
   console.log(banner({ address, user, firstLogin, device: options.device }))
   if (!options.device) return
-  const device = spawn(
-    node,
-    [join(root, 'cli/src/main.ts'), 'device', 'add', '--virtual', '--fleet', `${user}/hello`, '--first'],
-    {
-      env: { ...environment, COPAL_URL: address, COPAL_TOKEN: token, DOCKER_HOST: docker.host },
-      stdio: ['ignore', 'inherit', 'inherit'],
-      detached: true,
-    },
+  addFirstDevice({ ...environment, COPAL_URL: address, COPAL_TOKEN: token, DOCKER_HOST: docker.host }, user)
+}
+
+/** A virtual device in the first fleet: made at the first start, switched on at later ones, switched off in the end. */
+function addFirstDevice(env, user) {
+  const copal = (args, stdio) =>
+    spawn(node, [join(root, 'cli/src/main.ts'), ...args], { env, stdio, detached: true })
+  const adding = copal(
+    ['device', 'add', '--virtual', '--first', '--fleet', `${user}/hello`, '--json'],
+    ['ignore', 'pipe', 'inherit'],
   )
-  started.push({ stop: async () => device.exitCode === null && device.kill('SIGTERM') })
+  let told = ''
+  let device
+  adding.stdout.setEncoding('utf8').on('data', (text) => (told += text))
+  const added = new Promise((done) => adding.once('close', done)).then((code) => {
+    if (code !== 0) return
+    device = JSON.parse(told)
+    console.log(
+      `  Device ${device.name} (${device.uuid.slice(0, 7)}) is online. Its port 80: ${device.address}\n`,
+    )
+  })
+  started.push({
+    async stop() {
+      if (adding.exitCode === null) adding.kill('SIGTERM')
+      await added
+      if (!device) return
+      const stopping = copal(['device', 'stop', device.uuid], 'ignore')
+      await new Promise((done) => stopping.once('close', done))
+    },
+  })
 }
 
 async function startDatabase() {
