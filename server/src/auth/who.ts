@@ -145,9 +145,11 @@ async function actorOfKey(ctx: Context, key: string): Promise<Actor | undefined>
 function cacheOf(ctx: Context): Map<string, Cached> {
   const known = caches.get(ctx)
   if (known) return known
-  const cache = new Map<string, Cached>()
-  caches.set(ctx, cache)
-  ctx.events.on('credentials', () => cache.clear())
-  ctx.events.onGap(() => cache.clear())
-  return cache
+  // A new map, so that a look-up that began before the change writes into the old one.
+  const forget = () => caches.set(ctx, new Map())
+  ctx.db.onCommit('credentials', forget)
+  ctx.events.on('credentials', forget)
+  ctx.events.onGap(forget)
+  forget()
+  return caches.get(ctx)!
 }

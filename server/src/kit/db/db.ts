@@ -17,6 +17,11 @@ export interface Db extends AsyncDisposable {
   sql: Sql
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>
   /**
+   * Called on this copy, before the transaction that changed the topic returns: for what must be true at once here. The other
+   * copies hear it as an event.
+   */
+  onCommit(topic: Topic, heard: () => void): void
+  /**
    * Runs `work` while holding a lock that all copies share, on a connection of its own. The lock ends with the connection,
    * so a killed process holds nothing. `waiting` is called once when somebody else has it.
    */
@@ -34,19 +39,28 @@ export function connect(url: string, options: { connections?: number } = {}): Db
     ...pool,
     connection: { ...pool.connection, statement_timeout: longestStatement } as never,
   })
+  const ears = new Map<Topic, (() => void)[]>()
   const locks = postgres({ ...connectionOptions(url, 20), idle_timeout: 30 })
   return {
     sql,
     connectionUrl: url,
-    transaction: <T>(work: (tx: Tx) => Promise<T>) =>
-      sql.begin((inner) =>
+    async transaction<T>(work: (tx: Tx) => Promise<T>) {
+      const topics = new Set<Topic>()
+      const result = (await sql.begin((inner) =>
         work({
           sql: inner,
           async changed(topic, about) {
+            topics.add(topic)
             await inner`select pg_notify('copal', ${JSON.stringify({ topic, ...about })})`
           },
         }),
-      ) as Promise<T>,
+      )) as T
+      for (const topic of topics) for (const heard of ears.get(topic) ?? []) heard()
+      return result
+    },
+    onCommit(topic, heard) {
+      ears.set(topic, [...(ears.get(topic) ?? []), heard])
+    },
     async holding(name, work, waiting) {
       const connection = await locks.reserve()
       try {

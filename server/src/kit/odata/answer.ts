@@ -49,11 +49,11 @@ export function makeApi(sql: Sql, ctx: unknown, model: Model): Api {
     const { resource, scope, query } = question
     const { key, count, options } = query
     const shape = `${scope.kind} ${what} ${resource.name} ${JSON.stringify([key, count, options])}`
-    let known = plans.get(shape)
-    if (!known) {
-      if (plans.size >= mostPlans) plans.delete(plans.keys().next().value!)
-      plans.set(shape, (known = { plan: compile(), uses: 0 }))
-    }
+    const known = plans.get(shape) ?? { plan: compile(), uses: 0 }
+    // The one that was not asked for the longest goes first, so that strange shapes don't drive out the usual ones.
+    plans.delete(shape)
+    if (plans.size >= mostPlans) plans.delete(plans.keys().next().value!)
+    plans.set(shape, known)
     known.uses++
     try {
       return (await sql.unsafe(known.plan.text, bindsOf(known.plan, values, scope) as never[], {
