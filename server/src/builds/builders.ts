@@ -22,6 +22,7 @@ import { platformName } from '@copal/engine/nested.ts'
 import { createNetwork, inspectNetwork } from '@copal/engine/networks.ts'
 import { readPowers } from '@copal/engine/powers.ts'
 import { ping } from '@copal/engine/system.ts'
+import { listVolumes, removeVolume } from '@copal/engine/volumes.ts'
 import type { Context } from '../context.ts'
 import { Problem } from '../problems.ts'
 import type { Builder } from './builder.ts'
@@ -30,6 +31,7 @@ import { tidyBuilder } from './tidy-builder.ts'
 
 const idleFor = 10 * 60_000 // ms
 const tidyAfter = 60_000 // ms
+const secondsToStop = 8
 const readyWithin = 60_000 // ms
 const processes = 8000
 
@@ -261,7 +263,8 @@ async function stopHeld(ctx: Context, organization: number, held: Held): Promise
   buildersOf(ctx).held.delete(organization)
   held.engine[Symbol.dispose]()
   using host = new Engine(ctx.config.dockerHost)
-  await stopContainer(host, held.container, 8).catch(missingIsNothing)
+  await stopContainer(host, held.container, secondsToStop).catch(missingIsNothing)
+  await removeContainer(host, held.container, { force: true }).catch(missingIsNothing)
 }
 
 async function isUsed(ctx: Context, organization: number): Promise<boolean> {
@@ -280,9 +283,10 @@ async function tidy(ctx: Context, organization: number, held: Held): Promise<voi
   }
 }
 
-/** Builders that a killed copy left running are stopped when nobody uses them. */
+/** Builders that a killed copy left running are stopped when nobody uses them; caches of organizations that are gone go, too. */
 export async function adoptBuilders(ctx: Context): Promise<void> {
   using host = new Engine(ctx.config.dockerHost)
+  await removeOrphans(ctx, host)
   const mine = await listContainers(host, { filters: { label: [`${platformLabel}=${platformId(ctx)}`] } })
   for (const { Names, Labels } of mine) {
     const organization = Number(Labels?.[organizationLabel])
@@ -291,6 +295,16 @@ export async function adoptBuilders(ctx: Context): Promise<void> {
     const held: Held = { engine, container: Names[0]!.replace(/^\//, ''), users: 0 }
     buildersOf(ctx).held.set(organization, Promise.resolve(held))
     stopWhenIdle(ctx, organization, held)
+  }
+}
+
+async function removeOrphans(ctx: Context, host: Engine): Promise<void> {
+  const rows = await ctx.db.sql<{ id: number }[]>`select id from organization`
+  const living = new Set(rows.map(({ id }) => `${namePrefix(ctx)}-${id}`))
+  for (const { Name } of await listVolumes(host, { name: [`${namePrefix(ctx)}-`] })) {
+    if (living.has(Name)) continue
+    await removeContainer(host, Name, { force: true }).catch(missingIsNothing)
+    await removeVolume(host, Name).catch(missingIsNothing)
   }
 }
 
