@@ -2,7 +2,7 @@
 // given to the builder under that name.
 import { Engine } from '@copal/engine/engine.ts'
 import { isMissing } from '@copal/engine/errors.ts'
-import { inspectImage, pullImage, pushImage, tagImage } from '@copal/engine/images.ts'
+import { inspectImage, pullImage, pushImage, removeImage, tagImage } from '@copal/engine/images.ts'
 import type { Context } from '../context.ts'
 import { badRequest } from '../problems.ts'
 import { imageIsWhole } from '../registry/image.ts'
@@ -115,11 +115,15 @@ async function makeBase(ctx: Context, arch: string, language: string, say: Say):
     seconds: hour,
   })
   const progress = new TransferProgress(`keeping ${repository} in the registry:`, say.progress)
-  const digest = await pushImage(engine, stored, {
-    auth: { registrytoken: token },
-    onProgress: (line) => progress.hear(line),
-  })
-  return { repository, tags: made.tags, digest }
+  try {
+    const digest = await pushImage(engine, stored, {
+      auth: { registrytoken: token },
+      onProgress: (line) => progress.hear(line),
+    })
+    return { repository, tags: made.tags, digest }
+  } finally {
+    await removeImage(engine, stored, { noPrune: true }) // the name; the image has its own
+  }
 }
 
 /** The engine that the platform's own containers run on. It takes a registry on its own machine without asking for our CA. */

@@ -22,6 +22,7 @@ import { platformName } from '@copal/engine/nested.ts'
 import { createNetwork, inspectNetwork } from '@copal/engine/networks.ts'
 import { readPowers } from '@copal/engine/powers.ts'
 import { ping } from '@copal/engine/system.ts'
+import { listVolumes, removeVolume } from '@copal/engine/volumes.ts'
 import type { Context } from '../context.ts'
 import { Problem } from '../problems.ts'
 import type { Builder } from './builder.ts'
@@ -30,6 +31,7 @@ import { tidyBuilder } from './tidy-builder.ts'
 
 const idleFor = 10 * 60_000 // ms
 const tidyAfter = 60_000 // ms
+const secondsToStop = 8
 const readyWithin = 60_000 // ms
 const processes = 8000
 
@@ -91,17 +93,18 @@ async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T
   }
 }
 
-async function useHeld(ctx: Context, organization: number, say: Say): Promise<Held> {
+function useHeld(ctx: Context, organization: number, say: Say): Promise<Held> {
   const { held } = buildersOf(ctx)
-  const known = await held.get(organization)?.catch(() => undefined)
-  if (known && (await answers(known.engine))) return known
-  const starting = ctx.db.holding(`builder of organization ${organization} on ${ctx.config.dockerHost}`, () =>
-    startBuilder(ctx, organization, say),
-  )
-  held.set(organization, starting)
-  const started = await starting
-  stopWhenIdle(ctx, organization, started)
-  return started
+  const before = held.get(organization)?.catch(() => undefined) ?? Promise.resolve(undefined)
+  // One behind the other: two builds that find the builder gone start it once.
+  const next = before.then(async (known) => {
+    if (known && (await answers(known.engine))) return known
+    const started = await startBuilder(ctx, organization, say)
+    stopWhenIdle(ctx, organization, started)
+    return started
+  })
+  held.set(organization, next)
+  return next
 }
 
 const answers = (engine: Engine) =>
@@ -110,12 +113,11 @@ const answers = (engine: Engine) =>
     () => false,
   )
 
-/** Only one copy at a time gets here for an organization. */
 async function startBuilder(ctx: Context, organization: number, say: Say): Promise<Held> {
   using host = new Engine(ctx.config.dockerHost)
-  const name = `${namePrefix(ctx)}-${organization}`
+  const name = nameOf(ctx, organization)
   const folder = await folderOf(ctx, organization)
-  const options = await optionsFor(ctx, name, folder, say)
+  const options = await optionsFor(ctx, organization, folder, say)
   const inner = new Engine(`unix://${join(folder, 'docker.sock')}`)
   const found = await inspectContainer(host, name).catch(missingIsNothing)
   const isCurrent = found?.State.Running && found.Config.Labels?.[keyLabel] === options.labels[keyLabel]
@@ -150,17 +152,20 @@ export const platformId = (ctx: Context): string =>
 
 const namePrefix = (ctx: Context) => `copal-builder-${platformId(ctx)}`
 
+/** A builder knows the platform by its port. Copies on one machine have different ones, so each has builders of its own. */
+const nameOf = (ctx: Context, organization: number) => `${namePrefix(ctx)}-${organization}-${ctx.config.port}`
+
 /** A socket's path may have no more than 107 bytes. */
 async function folderOf(ctx: Context, organization: number): Promise<string> {
-  const own = resolve(ctx.config.dataDir, 'builders', String(organization))
-  const folder = own.length < 90 ? own : join(tmpdir(), `${namePrefix(ctx)}-${organization}`)
+  const own = resolve(ctx.config.dataDir, 'builders', `${organization}-${ctx.config.port}`)
+  const folder = own.length < 90 ? own : join(tmpdir(), nameOf(ctx, organization))
   await mkdir(folder, { recursive: true, mode: 0o700 })
   return folder
 }
 
 async function optionsFor(
   ctx: Context,
-  name: string,
+  organization: number,
   socketFolder: string,
   say: Say,
 ): Promise<BuilderOptions> {
@@ -170,7 +175,7 @@ async function optionsFor(
     powers: readPowers(),
     network: namePrefix(ctx),
     labels: {},
-    volume: name,
+    volume: nameOf(ctx, organization),
     socketFolder,
     platform: { port: ctx.config.port, caPem: ctx.keys.ca.certificate },
     diskBytes: disk,
@@ -184,7 +189,7 @@ async function optionsFor(
   const key = createHash('sha256').update(JSON.stringify(options)).digest('hex')
   const labels = {
     [platformLabel]: platformId(ctx),
-    [organizationLabel]: name.slice(namePrefix(ctx).length + 1),
+    [organizationLabel]: String(organization),
     [keyLabel]: key,
   }
   return { ...options, labels }
@@ -254,58 +259,62 @@ function stopWhenIdle(ctx: Context, organization: number, held: Held, after = id
   }, after).unref()
 }
 
-/** Unless another copy builds with it. */
 async function stopHeld(ctx: Context, organization: number, held: Held): Promise<void> {
-  if (await isUsed(ctx, organization)) return stopWhenIdle(ctx, organization, held)
+  const { held: all } = buildersOf(ctx)
+  if ((await all.get(organization)?.catch(() => undefined)) !== held) return // there is a newer one of that name
+  all.delete(organization)
   clearTimeout(held.tidying)
-  buildersOf(ctx).held.delete(organization)
   held.engine[Symbol.dispose]()
   using host = new Engine(ctx.config.dockerHost)
-  await stopContainer(host, held.container, 8).catch(missingIsNothing)
-}
-
-async function isUsed(ctx: Context, organization: number): Promise<boolean> {
-  const [used] = await ctx.db.sql`
-    select 1 from build b join application a on a.id = b.application join copy c on c.id = b.copy and c.lease_until > now()
-    where a.organization = ${organization} and b.status in ('waiting', 'running') limit 1`
-  return used !== undefined
+  await stopContainer(host, held.container, secondsToStop).catch(missingIsNothing)
+  await removeContainer(host, held.container, { force: true }).catch(missingIsNothing)
 }
 
 async function tidy(ctx: Context, organization: number, held: Held): Promise<void> {
   try {
-    if (held.users === 0 && !(await isUsed(ctx, organization)))
-      await tidyBuilder(ctx, organization, held.engine)
+    if (held.users === 0) await tidyBuilder(ctx, organization, held.engine)
   } catch (error) {
     ctx.log.warn({ err: error }, `the builder of organization ${organization} could not be tidied`)
   }
 }
 
-/** Builders that a killed copy left running are stopped when nobody uses them. */
+/** Builders that a killed process left running are stopped when nobody uses them; caches of organizations that are gone go, too. */
 export async function adoptBuilders(ctx: Context): Promise<void> {
   using host = new Engine(ctx.config.dockerHost)
+  await removeOrphans(ctx, host)
   const mine = await listContainers(host, { filters: { label: [`${platformLabel}=${platformId(ctx)}`] } })
   for (const { Names, Labels } of mine) {
     const organization = Number(Labels?.[organizationLabel])
-    if (!organization || buildersOf(ctx).held.has(organization)) continue
+    const container = Names[0]!.replace(/^\//, '')
+    if (container !== nameOf(ctx, organization) || buildersOf(ctx).held.has(organization)) continue
     const engine = new Engine(`unix://${join(await folderOf(ctx, organization), 'docker.sock')}`)
-    const held: Held = { engine, container: Names[0]!.replace(/^\//, ''), users: 0 }
+    const held: Held = { engine, container, users: 0 }
     buildersOf(ctx).held.set(organization, Promise.resolve(held))
     stopWhenIdle(ctx, organization, held)
   }
 }
 
-/** Stops the builders that this copy used, unless other copies live on. */
-export async function stopBuilders(ctx: Context): Promise<void> {
-  const { held } = buildersOf(ctx)
+async function removeOrphans(ctx: Context, host: Engine): Promise<void> {
+  const rows = await ctx.db.sql<{ id: number }[]>`select id from organization`
+  const living = new Set(rows.map(({ id }) => String(id)))
   const [other] = await ctx.db.sql`select 1 from copy where id <> ${ctx.copy} and lease_until > now() limit 1`
-  const all = await Promise.allSettled(held.values())
+  for (const { Name } of await listVolumes(host, { name: [`${namePrefix(ctx)}-`] })) {
+    const [organization, port] = Name.slice(namePrefix(ctx).length + 1).split('-')
+    // Of another port: of a copy that lives, or from before the platform's port was changed.
+    const isWanted = living.has(organization!) && (port === String(ctx.config.port) || other !== undefined)
+    if (isWanted) continue
+    await removeContainer(host, Name, { force: true }).catch(missingIsNothing)
+    await removeVolume(host, Name).catch(missingIsNothing)
+  }
+}
+
+/** Stops the builders of this copy. */
+export async function stopBuilders(ctx: Context): Promise<void> {
   await Promise.allSettled(
-    [...held.keys()].map(async (organization, index) => {
-      const one = all[index]!
-      if (one.status === 'rejected') return
-      clearTimeout(one.value.stopping)
-      if (other) one.value.engine[Symbol.dispose]()
-      else await stopHeld(ctx, organization, one.value)
+    [...buildersOf(ctx).held].map(async ([organization, starting]) => {
+      const held = await starting
+      clearTimeout(held.stopping)
+      await stopHeld(ctx, organization, held)
     }),
   )
 }

@@ -6,12 +6,13 @@ import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Engine } from '@copal/engine/engine.ts'
 import { listContainers } from '@copal/engine/containers.ts'
-import { saveImages } from '@copal/engine/images.ts'
+import { listImages, saveImages } from '@copal/engine/images.ts'
 import { newClone } from '../git/test-remote.ts'
 import { cancelRelease } from '../releases/end-release.ts'
 import type { TestServer } from '../test-server.ts'
 import { holdBuilder, platformId } from './builders.ts'
 import { silent } from './output.ts'
+import { tidyBuilder } from './tidy-builder.ts'
 import { archiveOf, buildingServer, push, seedFleet } from './test-push.ts'
 
 const arch = process.arch === 'arm64' ? 'aarch64' : 'amd64'
@@ -302,6 +303,18 @@ test(
     )
   },
 )
+
+test('old images lose their names in the builder, and the next push works as before', each, async () => {
+  for (const word of ['a', 'b', 'c'])
+    await push(server, 'admin/hello', archiveOf({ Dockerfile: 'FROM scratch\nCOPY word /\n', word }))
+  await using builder = await holdBuilder(server.ctx, 1, { say: silent, signal: AbortSignal.timeout(60_000) })
+  await tidyBuilder(server.ctx, 1, builder.engine)
+  const names = (await listImages(builder.engine)).flatMap(({ RepoTags }) => RepoTags ?? [])
+  assert.equal(names.filter((name) => name.includes('/v2/')).length, 2)
+  assert.ok(names.includes(debian))
+  const again = await push(server, 'admin/hello', archiveOf({ Dockerfile: `FROM ${debian}\nRUN date\n` }))
+  assert.equal(again.error, undefined)
+})
 
 test(
   'git push builds: lines come as they are printed, and a failed build leaves the branch where it was',

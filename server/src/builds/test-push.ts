@@ -1,9 +1,9 @@
 // For tests only: a platform that builds, and pushes to it as clients make them.
 import { gzipSync } from 'node:zlib'
-import { removeContainer, listContainers } from '@copal/engine/containers.ts'
+import { removeContainer } from '@copal/engine/containers.ts'
 import { Engine } from '@copal/engine/engine.ts'
 import { removeNetwork } from '@copal/engine/networks.ts'
-import { removeVolume } from '@copal/engine/volumes.ts'
+import { listVolumes, removeVolume } from '@copal/engine/volumes.ts'
 import { testServer, type TestServer } from '../test-server.ts'
 import { platformId } from './builders.ts'
 import { tarEnd, tarHeader, tarPadding } from './tar-write.ts'
@@ -23,10 +23,9 @@ export async function buildingServer(settings: Record<string, string> = {}): Pro
     async [Symbol.asyncDispose]() {
       await stop()
       using engine = new Engine()
-      const label = [`io.copal.platform=${id}`]
-      for (const { Id, Names } of await listContainers(engine, { all: true, filters: { label } })) {
-        await removeContainer(engine, Id, { force: true })
-        await removeVolume(engine, Names[0]!.slice(1), true).catch(() => {})
+      for (const { Name } of await listVolumes(engine, { name: [`copal-builder-${id}-`] })) {
+        await removeContainer(engine, Name, { force: true }).catch(() => {})
+        await removeVolume(engine, Name, true).catch(() => {})
       }
       await removeNetwork(engine, `copal-builder-${id}`).catch(() => {})
     },
