@@ -107,7 +107,7 @@ export class Line {
         if (target === 'frozen' || matches(look.etag ?? undefined, target.etag)) this.send({ t: 'unchanged' })
         else
           this.#socket.send(
-            `{"t":"target","etag":${JSON.stringify(target.etag)},"state":${target.text}}`,
+            `{"t":"target","etag":${JSON.stringify(target.etag)},"state":${await target.text()}}`,
             ignore,
           )
       }

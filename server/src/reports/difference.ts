@@ -42,6 +42,7 @@ export function mentionedIn(report: DeviceReport): Mentioned {
     releases: [...releases],
     locations: [...locations],
     supervisor: ours ? text(supervisor_version, 20)! : null,
+    installs: report.apps !== undefined,
   }
 }
 
@@ -77,7 +78,7 @@ function derived(known: Known, report: DeviceReport): Partial<Derived> {
   return {
     ...(running && { is_running__release: running.id }),
     ...(status && { update_status: status }),
-    ...(known.supervisor_release !== null && { should_be_managed_by__release: known.supervisor_release }),
+    ...(known.supervisor_release && { should_be_managed_by__release: known.supervisor_release }),
   }
 }
 

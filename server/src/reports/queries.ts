@@ -1,5 +1,6 @@
 import { hashKey } from '../auth/api-key.ts'
 import type { Context } from '../context.ts'
+import type { Sql } from '../kit/db/db.ts'
 import { supervisorRelease } from '../devices/queries.ts'
 import type { Metrics, StateFields } from './fields.ts'
 
@@ -13,6 +14,8 @@ export interface Mentioned {
   /** `v2/<hash>` */
   locations: string[]
   supervisor: string | null
+  /** Whether it tells what is installed: most reports don't, and cost less. */
+  installs: boolean
 }
 
 export interface Known extends StateFields {
@@ -26,11 +29,11 @@ export interface Known extends StateFields {
   update_status: string | null
   metrics: Metrics | null
   /** Our supervisor's release of the mentioned version, for this device's architecture. */
-  supervisor_release: number | null
-  releases: { id: number; app: string; commit: string }[] | null
-  images: { id: number; release: number; location: string; content_hash: string | null }[] | null
-  deleted: { app: string; commit: string; location: string }[] | null
-  installs: Install[] | null
+  supervisor_release?: number | null
+  releases?: { id: number; app: string; commit: string }[] | null
+  images?: { id: number; release: number; location: string; content_hash: string | null }[] | null
+  deleted?: { app: string; commit: string; location: string }[] | null
+  installs?: Install[] | null
 }
 
 export interface Install {
@@ -55,12 +58,27 @@ export async function known(
       d.is_running__release, d.should_be_managed_by__release, d.update_status,
       d.status, d.os_version, d.os_variant, d.supervisor_version, d.provisioning_progress, d.provisioning_state, d.ip_address,
       d.mac_address, d.api_port, d.api_secret, d.cpu_id, d.is_undervolted,
-      (select to_json(m) from device_metrics m where m.device = d.id) as metrics,
-      case when d.should_be_managed_by__release is null and ${mentioned.supervisor}::text is not null then ${supervisorRelease(
+      (select to_json(m) from device_metrics m where m.device = d.id) as metrics
+      ${mentioned.supervisor ? supervisorOf(sql, mentioned.supervisor) : sql``}
+      ${mentioned.installs ? installsOf(sql, mentioned) : sql``}
+    from device d left join application f on f.id = d.belongs_to__application
+    where d.uuid = ${reporter.uuid} and ${
+      'id' in reporter
+        ? sql`d.id = ${reporter.id}`
+        : sql`exists (select from api_key k where k.key_hash = ${hashKey(reporter.key)} and k.is_of__actor = d.actor
+            and (k.expiry_date is null or k.expiry_date > ${ctx.now()}))`
+    }`
+  return row
+}
+
+const supervisorOf = (sql: Sql, version: string) => sql`,
+      case when d.should_be_managed_by__release is null then ${supervisorRelease(
         sql,
         sql`(select c.slug from device_type t join cpu_architecture c on c.id = t.is_of__cpu_architecture where t.id = d.is_of__device_type)`,
-        mentioned.supervisor,
-      )} end as supervisor_release,
+        version,
+      )} end as supervisor_release`
+
+const installsOf = (sql: Sql, mentioned: Mentioned) => sql`,
       (select json_agg(json_build_object('id', r.id, 'app', a.uuid, 'commit', r.commit))
         from unnest(${mentioned.releases}::text[]) as m(name)
         join application a on a.uuid = split_part(m.name, '/', 1)
@@ -76,13 +94,4 @@ export async function known(
         where g.location = any(${mentioned.locations})) as deleted,
       (select json_agg(json_build_object('image', i.installs__image, 'release', i.is_provided_by__release, 'status', i.status,
           'download_progress', i.download_progress))
-        from image_install i where i.device = d.id) as installs
-    from device d left join application f on f.id = d.belongs_to__application
-    where d.uuid = ${reporter.uuid} and ${
-      'id' in reporter
-        ? sql`d.id = ${reporter.id}`
-        : sql`exists (select from api_key k where k.key_hash = ${hashKey(reporter.key)} and k.is_of__actor = d.actor
-            and (k.expiry_date is null or k.expiry_date > ${ctx.now()}))`
-    }`
-  return row
-}
+        from image_install i where i.device = d.id) as installs`

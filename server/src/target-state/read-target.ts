@@ -1,13 +1,27 @@
+import { createHash } from 'node:crypto'
 import type { Context } from '../context.ts'
+import { onePer } from '../kit/one-per.ts'
 import { readConfig, pollInterval } from './config-variables.ts'
 import { deviceRows, withFragment, type DeviceRows } from './queries.ts'
 import { etagOf, targetOfDevice, type DeviceTarget } from './target-state.ts'
 
 export interface Target {
   etag: string
-  /** The document as JSON text, keyed by the device's uuid. */
-  text: string
+  /** How often the device looks when it has no line, in ms. */
+  interval: number
+  /** The document as JSON, keyed by the device's uuid. */
+  text(): Promise<string>
 }
+
+/** What is known of a device's document without making it: holds as long as the rows are the same. */
+interface Seen {
+  print: string
+  etag: string
+  interval: number
+}
+
+const seenMost = 100_000 // devices, some 200 bytes each
+const memory = onePer<Context, Map<number, Seen>>(() => new Map())
 
 /** The host that devices are told for images: the one they reached us by where that is our name on this machine. */
 export function registryFor(ctx: Context, host: string | undefined): string {
@@ -24,17 +38,33 @@ export async function targetRows(ctx: Context, rows: DeviceRows): Promise<Device
   }
 }
 
-/** The document that a device gets, over HTTPS and over the line alike. */
+/**
+ * The document that a device gets, over HTTPS and over the line alike. The rows name the versions of all that is shared, so
+ * while they are what they were the ETag is too, and nothing is put together to say "unchanged".
+ */
 export async function readTarget(ctx: Context, rows: DeviceRows, registry: string): Promise<Target> {
-  const text = JSON.stringify({ [rows.uuid]: targetOfDevice(await targetRows(ctx, rows), registry) })
-  return { text, etag: etagOf(text) }
+  const seen = memory(ctx)
+  const print = createHash('sha1')
+    .update(JSON.stringify([rows, registry]))
+    .digest('base64')
+  const known = seen.get(rows.id)
+  if (known?.print === print)
+    return { ...known, text: async () => documentOf(await targetRows(ctx, rows), registry) }
+  const parts = await targetRows(ctx, rows)
+  const text = documentOf(parts, registry)
+  const fresh = { print, etag: etagOf(text), interval: intervalOf(parts) }
+  seen.delete(rows.id)
+  seen.set(rows.id, fresh)
+  if (seen.size > seenMost) seen.delete(seen.keys().next().value!)
+  return { ...fresh, text: async () => text }
 }
 
+const documentOf = (parts: DeviceTarget, registry: string): string =>
+  JSON.stringify({ [parts.device.uuid]: targetOfDevice(parts, registry) })
+
 /** How often the device looks when it has no line, in ms. */
-export async function pollIntervalOf(ctx: Context, rows: DeviceRows): Promise<number> {
-  const { fleet } = await targetRows(ctx, rows)
-  return pollInterval(readConfig(fleet?.fragment.config ?? {}, rows.config ?? {}))
-}
+export const intervalOf = ({ device, fleet }: DeviceTarget): number =>
+  pollInterval(readConfig(fleet?.fragment.config ?? {}, device.config ?? {}))
 
 /** For the line: the target of a device that is known to be itself. Undefined when it is gone; frozen ones keep what they have. */
 export async function lookAtTarget(

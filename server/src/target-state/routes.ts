@@ -6,7 +6,7 @@ import { heartbeats } from '../devices/heartbeat.ts'
 import { deviceFor } from '../devices/queries.ts'
 import { notFound, unauthorized } from '../problems.ts'
 import { deviceRows, fleetRows, withFragment, type DeviceRows } from './queries.ts'
-import { pollIntervalOf, readTarget, registryFor, targetRows } from './read-target.ts'
+import { intervalOf, readTarget, registryFor, targetRows } from './read-target.ts'
 import { etagOf, matches, targetOfDevice, targetOfFleet } from './target-state.ts'
 import { v2Document } from './v2-document.ts'
 
@@ -15,20 +15,20 @@ export function targetRoutes(app: FastifyInstance, ctx: Context): void {
   app.get<{ Params: { uuid: string } }>('/device/v3/:uuid/state', async (request, reply) => {
     const rows = await rowsFor(ctx, request.params.uuid, request)
     if (rows === 'former') return reply.code(304).send()
-    if (rows.own) heartbeats(ctx).seen(rows.id, await pollIntervalOf(ctx, rows))
+    const { etag, interval, text } = await readTarget(ctx, rows, registryFor(ctx, request.headers.host))
+    if (rows.own) heartbeats(ctx).seen(rows.id, interval)
     if (rows.is_frozen) return reply.code(304).send()
-    const { etag, text } = await readTarget(ctx, rows, registryFor(ctx, request.headers.host))
     return answer(request, reply, etag, text)
   })
 
   app.get<{ Params: { uuid: string } }>('/device/v2/:uuid/state', async (request, reply) => {
     const rows = await rowsFor(ctx, request.params.uuid, request)
     if (rows === 'former') return reply.code(304).send()
-    if (rows.own) heartbeats(ctx).seen(rows.id, await pollIntervalOf(ctx, rows))
     const parts = await targetRows(ctx, rows)
+    if (rows.own) heartbeats(ctx).seen(rows.id, intervalOf(parts))
     const target = targetOfDevice(parts, registryFor(ctx, request.headers.host))
     const text = JSON.stringify(v2Document(target, parts.fleet && target.apps[parts.fleet.row.uuid]))
-    return answer(request, reply, etagOf(text), text)
+    return answer(request, reply, etagOf(text), async () => text)
   })
 
   app.get<{ Params: { uuid: string }; Querystring: { releaseUuid?: string } }>(
@@ -52,15 +52,20 @@ export function targetRoutes(app: FastifyInstance, ctx: Context): void {
         )
       const target = targetOfFleet(await withFragment(ctx, fleet), registryFor(ctx, request.headers.host))
       const text = JSON.stringify({ [uuid]: target })
-      return answer(request, reply, etagOf(text), text)
+      return answer(request, reply, etagOf(text), async () => text)
     },
   )
 }
 
-function answer(request: FastifyRequest, reply: FastifyReply, etag: string, text: string) {
+async function answer(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  etag: string,
+  text: () => Promise<string>,
+): Promise<FastifyReply> {
   reply.header('ETag', etag)
   if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send()
-  return reply.type('application/json').send(text)
+  return reply.type('application/json').send(await text())
 }
 
 /**
