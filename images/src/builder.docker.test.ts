@@ -65,7 +65,7 @@ async function startBuilder(): Promise<Engine> {
   const settings = await writeSettingsFolder(
     join(workshop.folder, 'packages'),
     // What a machine behind a proxy has, beside this one's own: shows that it arrives, and that it leaves no trace.
-    { ...making.settings, npmLines: ['@copal-test:registry=http://npm.copal-test.invalid'] },
+    { ...(await making.settings()), npmLines: ['@copal-test:registry=http://npm.copal-test.invalid'] },
     '/etc/copal/packages',
   )
   const volume = `${workshop.name}-builder`

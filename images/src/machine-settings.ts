@@ -22,7 +22,15 @@ export interface MachineSettings {
   caBundle?: string
 }
 
-export async function readMachineSettings(): Promise<MachineSettings> {
+let known: Promise<MachineSettings> | undefined
+
+/** Reads them once in the life of the process. */
+export function readMachineSettings(): Promise<MachineSettings> {
+  known ??= read()
+  return known
+}
+
+async function read(): Promise<MachineSettings> {
   const [aptLines, mirrors, npmLines, pip, caBundle] = await Promise.all([
     readAptLines(),
     readMirrors(),

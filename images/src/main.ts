@@ -47,14 +47,13 @@ try {
 
 async function main([what, ...words]: string[]): Promise<void> {
   if (what === 'list') return list()
-  const settings = await readMachineSettings()
   if (what === 'settings') {
     const [folder] = words
     if (!folder) throw new Error('cannot write the settings: no folder is named · images settings <folder>')
-    return print(await writeSettingsFolder(folder, settings, '/etc/copal/packages'))
+    return print(await writeSettingsFolder(folder, await readMachineSettings(), '/etc/copal/packages'))
   }
   using engine = engineFromEnvironment()
-  const making: Making = { engine, settings, say }
+  const making: Making = { engine, settings: readMachineSettings, say }
   const made = await make(making, what ?? '', words)
   if (values.json) print(made)
   else process.stdout.write(`${made.tags[0] ?? made.name}\n`)

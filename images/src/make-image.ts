@@ -27,7 +27,8 @@ import { settingsTarget, writeSettingsFolder } from './settings-folder.ts'
 
 export interface Making {
   engine: Engine
-  settings: MachineSettings
+  /** Read when something has to be made: asking npm and pip takes seconds. */
+  settings: () => Promise<MachineSettings>
   say: Say
 }
 
@@ -59,7 +60,7 @@ export async function makeRootImage(making: Making, arch: Arch): Promise<MadeIma
   const name = `copal/${arch}-root:${rootKey(arch)}`
   return alone(`image-${name.replaceAll(/[/:]/g, '-')}`, async () => {
     if (!(await has(making.engine, name))) {
-      const tar = await makeRoot(arch, making.settings, making.say)
+      const tar = await makeRoot(arch, await making.settings(), making.say)
       making.say(`loading ${name}`)
       await loadRoot(making.engine, tar, name, arch)
     }
@@ -79,12 +80,13 @@ async function has(engine: Engine, name: string): Promise<boolean> {
 }
 
 async function make(making: Making, recipe: Recipe, name: string): Promise<void> {
-  const { engine, settings, say } = making
+  const { engine, say } = making
   const from = recipe.from ? await makeImage(making, recipe.from) : await makeRootImage(making, recipe.arch)
   say(`making ${name}`)
   const folder = join(await cacheFolder('making'), `${name.replaceAll(/[/:]/g, '-')}.${process.pid}`)
   const container = `copal-making-${name.replaceAll(/[/:]/g, '-')}`
   try {
+    const settings = await making.settings()
     const { mounts } = await writeSettingsFolder(folder, settings, settingsTarget)
     await mkdir(join(folder, 'files'))
     await writeFile(join(folder, 'script'), scriptOf(recipe, settings))

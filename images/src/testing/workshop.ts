@@ -14,7 +14,7 @@ import { readMachineSettings } from '../machine-settings.ts'
 import type { Making } from '../make-image.ts'
 
 export async function startMaking(): Promise<Making> {
-  return { engine: engineFromEnvironment(), settings: await readMachineSettings(), say: () => {} }
+  return { engine: engineFromEnvironment(), settings: readMachineSettings, say: () => {} }
 }
 
 /** A folder, a network, and a list of what else must go. */

@@ -2,8 +2,8 @@
 // names. Started when a build needs it, stopped when none has for ten minutes. Its cache lives in a volume and is shared
 // inside the organization, never across. Which engine builds what is decided here and nowhere else.
 import { createHash } from 'node:crypto'
-import { mkdir, readFile } from 'node:fs/promises'
-import { cpus, networkInterfaces, tmpdir } from 'node:os'
+import { mkdir } from 'node:fs/promises'
+import { cpus, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
@@ -17,6 +17,7 @@ import {
 import { containerLogs } from '@copal/engine/container-logs.ts'
 import { Engine } from '@copal/engine/engine.ts'
 import { isConflict, isMissing } from '@copal/engine/errors.ts'
+import { readHostNetwork } from '@copal/engine/host-network.ts'
 import { builderContainer, type BuilderOptions, type PackageSettings } from '@copal/engine/nested-builder.ts'
 import { platformName } from '@copal/engine/nested.ts'
 import { createNetwork, inspectNetwork } from '@copal/engine/networks.ts'
@@ -182,9 +183,8 @@ async function optionsFor(
     memoryBytes: memory,
     cpus: cpus().length,
     pids: processes,
-    forbidden: hostNetworks(),
+    ...readHostNetwork(),
     allowed: allow,
-    resolvers: await hostResolvers(),
   }
   const key = createHash('sha256').update(JSON.stringify(options)).digest('hex')
   const labels = {
@@ -203,19 +203,6 @@ function builderImage(ctx: Context, say: Say): Promise<string> {
   ))
   made.catch(() => delete builders.image)
   return made
-}
-
-/** The host's own links, also where their addresses are public. */
-const hostNetworks = () =>
-  Object.values(networkInterfaces())
-    .flatMap((list) => list ?? [])
-    .flatMap(({ family, internal, cidr }) => (family === 'IPv4' && !internal && cidr ? [cidr] : []))
-    .sort()
-
-async function hostResolvers(): Promise<string[]> {
-  const text = await readFile('/etc/resolv.conf', 'utf8').catch(() => '')
-  const found = [...text.matchAll(/^nameserver\s+(\d+\.\d+\.\d+\.\d+)\s*$/gm)].map(([, address]) => address!)
-  return found.filter((address) => !address.startsWith('127.'))
 }
 
 /** Builders do not see each other on it. */
