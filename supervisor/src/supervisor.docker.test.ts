@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
 import test from 'node:test'
+import { promisify } from 'node:util'
+import { removeContainer } from '@copal/engine/containers.ts'
+import { listVolumes } from '@copal/engine/volumes.ts'
+import { bundleSupervisor } from '../bundle.ts'
 import { Bench } from './testing/bench.ts'
 
 const bounded = { timeout: 90_000 }
@@ -101,7 +107,6 @@ test(
     await bench.end('SIGTERM')
     await bench.platform.down()
     const [container] = await bench.containers()
-    const { removeContainer } = await import('@copal/engine/containers.ts')
     await removeContainer(bench.engine, container?.Id ?? '', { force: true })
 
     await bench.boot()
@@ -199,7 +204,6 @@ test('an app that has left the target takes its volumes along', bounded, async (
   bench.release('aaaaaa01', { web: { image: bench.image(), composition } }, { volumes: { data: {} } })
   await bench.runs('aaaaaa01')
   bench.platform.setTarget({})
-  const { listVolumes } = await import('@copal/engine/volumes.ts')
   await bench.until('nothing is left', async () => {
     const volumes = await listVolumes(bench.engine, bench.filter)
     return volumes.length + (await bench.containers()).length + (await bench.digests()).length === 0
@@ -217,6 +221,33 @@ test('a target that cannot be followed changes nothing and is named in the log',
   )
   assert.deepEqual(Object.values(await bench.states()), ['running'])
 })
+
+test('the bundle is one file that runs a release and is well', bounded, async (t) => {
+  await using bench = await Bench.start()
+  const bundle = join(bench.folder, 'dist/supervisor.js')
+  await bundleSupervisor(bundle)
+  // Devices have Node 20; where the machine has one, it is the one that counts.
+  const own = await which20()
+  if (own === undefined) t.diagnostic('there is no Node 20 here: tried with the newer one only')
+  bench.use(own ?? process.execPath, bundle)
+  await bench.boot()
+  bench.release('aaaaaa01', { web: { image: bench.image() } })
+  await bench.runs('aaaaaa01')
+  assert.equal(bench.platform.reported.supervisor_version, '20.0.0')
+  assert.ok(bench.platform.lineIsOpen)
+})
+
+async function which20(): Promise<string | undefined> {
+  for (const folder of (process.env['PATH'] ?? '').split(':')) {
+    try {
+      const { stdout } = await promisify(execFile)(join(folder, 'node'), ['--version'])
+      if (stdout.startsWith('v20.')) return join(folder, 'node')
+    } catch {
+      // Not there.
+    }
+  }
+  return undefined
+}
 
 function containerLines(bench: Bench): string[] {
   return bench.platform.logs.filter((line) => line.serviceId !== undefined).map((line) => line.message)
