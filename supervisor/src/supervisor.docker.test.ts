@@ -16,7 +16,7 @@ test('a new device registers, fetches its release, runs it and says so', bounded
   bench.release('aaaaaa01', { web: { image: bench.image() } })
   await bench.runs('aaaaaa01')
   assert.equal(bench.statusOf('aaaaaa01', 'web'), 'Running')
-  assert.deepEqual(await bench.states(), { [`web_${0xaaaaaa}_${0xaaaaaa}_aaaaaa01`]: 'running' })
+  assert.deepEqual(await bench.states(), { [bench.nameOf('web', 0, 'aaaaaa01')]: 'running' })
 })
 
 test('an update keeps what did not change and leaves nothing behind', bounded, async () => {
@@ -34,8 +34,8 @@ test('an update keeps what did not change and leaves nothing behind', bounded, a
   await bench.runs('bbbbbb02')
   const after = await bench.containers()
   assert.deepEqual(after.map(({ Names }) => Names[0]).toSorted(), [
-    `/db_${0xbbbbbb}_${0xbbbbbb}_bbbbbb02`,
-    `/web_${0xbbbbbb + 1}_${0xbbbbbb}_bbbbbb02`,
+    `/${bench.nameOf('db', 0, 'bbbbbb02')}`,
+    `/${bench.nameOf('web', 1, 'bbbbbb02')}`,
   ])
   assert.equal(after.find(({ Names }) => Names[0]?.startsWith('/db_'))?.Id, dbBefore?.Id)
   await bench.until('the old image is gone', async () => !(await bench.digests()).includes(one.digest))
@@ -45,7 +45,7 @@ test('an update keeps what did not change and leaves nothing behind', bounded, a
 test('a change of one variable makes that container anew and fetches nothing', bounded, async () => {
   await using bench = await Bench.start()
   await bench.boot()
-  const image = bench.image('echo "level is $LEVEL"; exec sleep 1000')
+  const image = bench.image('echo "level is $LEVEL"; trap "exit 0" TERM; while :; do sleep 0.2; done')
   bench.release('aaaaaa01', { web: { image, environment: { LEVEL: '\tlow ' }, composition: { tty: false } } })
   await bench.runs('aaaaaa01')
   const fetched = bench.registry.served.length
@@ -87,10 +87,9 @@ test(
       await bench.until('only its images are left', async () => {
         return String((await bench.digests()).toSorted()) === String([web.digest, db.digest].toSorted())
       })
-      const id = Number.parseInt(last.slice(0, 6), 16)
       assert.deepEqual(await bench.states(), {
-        [`web_${id}_${id}_${last}`]: 'running',
-        [`db_${id + 1}_${id}_${last}`]: 'running',
+        [bench.nameOf('web', 0, last)]: 'running',
+        [bench.nameOf('db', 1, last)]: 'running',
       })
     }
   },
@@ -184,7 +183,7 @@ test('a download that is no longer wanted is given up for the new one', bounded,
   bench.registry.delay = 0
   bench.release('bbbbbb02', { web: { image: bench.image() } })
   await bench.runs('bbbbbb02')
-  assert.deepEqual(Object.keys(await bench.states()), [`web_${0xbbbbbb}_${0xbbbbbb}_bbbbbb02`])
+  assert.deepEqual(Object.keys(await bench.states()), [bench.nameOf('web', 0, 'bbbbbb02')])
 })
 
 test('a report that failed is sent again until the platform has it', bounded, async () => {
