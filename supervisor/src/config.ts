@@ -24,6 +24,7 @@ export interface Config {
   balenaRootCA?: string
   logsEndpoint?: string
   appUpdatePollInterval?: number | string
+  listenPort?: number | string
   bootstrapRetryDelay?: number | string
   developmentMode?: boolean
   initialDeviceName?: string

@@ -1,6 +1,7 @@
 // The platform, over HTTP(S): one place that knows its address, its certificate and our key.
 import http from 'node:http'
 import https from 'node:https'
+import { rootCertificates } from 'node:tls'
 import type { ClientRequest, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 
 export interface Answer {
@@ -47,8 +48,9 @@ export class Platform {
   }
 
   /** TLS options: which authorities are believed. */
-  trust(): { ca?: string } {
-    return this.#ca === undefined ? {} : { ca: this.#ca }
+  trust(): { ca?: string[] } {
+    // Naming one replaces the built-in ones, so they are named too (1 MB).
+    return this.#ca === undefined ? {} : { ca: [this.#ca, ...rootCertificates] }
   }
 
   authorization(key = this.#key): { authorization: string } {

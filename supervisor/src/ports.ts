@@ -5,7 +5,7 @@ export interface Ports {
   bindings: Record<string, { HostIp?: string; HostPort?: string }[]>
 }
 
-const form = /^(?:(?:\[([^\]]+)\]|([\d.]+)):)?(?:(\d*(?:-\d+)?):)?(\d+(?:-\d+)?)(?:\/(\w+))?$/
+const form = /^(?:(?:\[([^\]]+)\]|(\d+(?:\.\d+){3})):)?(?:(\d*(?:-\d+)?):)?(\d+(?:-\d+)?)(?:\/(\w+))?$/
 
 /** What is no port is left out. */
 export function portsOf(list: unknown): Ports {

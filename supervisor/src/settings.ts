@@ -14,7 +14,8 @@ export interface Settings {
   engine: string
   /** Where `GET /ping` and `/v1/healthy` answer. */
   host: string
-  port: number
+  /** Null: what config.json says, 48484 otherwise. */
+  port: number | null
   /**
    * Empty on a device: every supervised container of the engine is ours. Set, it is written as label
    * `io.copal.namespace` on all we make, and we see nothing else: several supervisors can share an engine.
@@ -30,20 +31,24 @@ interface Row {
 
 const table: Record<keyof Settings, Row> = {
   boot: { variable: 'COPAL_BOOT', fallback: '/mnt/boot', meaning: 'folder of config.json' },
-  state: { variable: 'COPAL_STATE', fallback: '/mnt/state', meaning: 'folder for what must survive' },
+  state: {
+    variable: 'COPAL_STATE',
+    fallback: '/mnt/state/supervisor',
+    meaning: 'folder for what must survive',
+  },
   data: { variable: 'COPAL_DATA', fallback: '/data', meaning: 'a path on the data partition' },
   hostRoot: { variable: 'COPAL_HOST_ROOT', fallback: '/mnt/root', meaning: "the host's root" },
   engine: { variable: 'DOCKER_HOST', fallback: 'unix:///var/run/docker.sock', meaning: 'the engine' },
   host: { variable: 'COPAL_LISTEN_HOST', fallback: '127.0.0.1', meaning: 'address of the local API' },
-  port: { variable: 'COPAL_LISTEN_PORT', fallback: '48484', meaning: 'port of the local API' },
+  port: { variable: 'COPAL_LISTEN_PORT', fallback: '', meaning: 'port of the local API' },
   namespace: { variable: 'COPAL_NAMESPACE', fallback: '', meaning: 'label that tells ours from others' },
 }
 
 /** @throws Error that names every fault at once */
 export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   const read = (name: keyof Settings) => environment[table[name].variable] || table[name].fallback
-  const port = Number(read('port'))
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+  const port = read('port') === '' ? null : Number(read('port'))
+  if (port !== null && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
     throw new Error(`cannot start: ${table.port.variable} must be a port, it is "${read('port')}"`)
   }
   return {
@@ -51,7 +56,8 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     state: read('state'),
     data: read('data'),
     hostRoot: read('hostRoot'),
-    engine: read('engine'),
+    // Devices of the older kind name the socket by its bare path.
+    engine: environment['DOCKER_HOST'] || environment['DOCKER_SOCKET'] || table.engine.fallback,
     host: read('host'),
     port,
     namespace: read('namespace'),

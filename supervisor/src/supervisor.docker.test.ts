@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
 import test from 'node:test'
+import { promisify } from 'node:util'
+import { removeContainer } from '@copal/engine/containers.ts'
+import { listVolumes } from '@copal/engine/volumes.ts'
+import { bundleSupervisor } from '../bundle.ts'
 import { Bench } from './testing/bench.ts'
 
 const bounded = { timeout: 90_000 }
@@ -10,7 +16,7 @@ test('a new device registers, fetches its release, runs it and says so', bounded
   bench.release('aaaaaa01', { web: { image: bench.image() } })
   await bench.runs('aaaaaa01')
   assert.equal(bench.statusOf('aaaaaa01', 'web'), 'Running')
-  assert.deepEqual(await bench.states(), { [`web_${0xaaaaaa}_${0xaaaaaa}_aaaaaa01`]: 'running' })
+  assert.deepEqual(await bench.states(), { [bench.nameOf('web', 0, 'aaaaaa01')]: 'running' })
 })
 
 test('an update keeps what did not change and leaves nothing behind', bounded, async () => {
@@ -28,8 +34,8 @@ test('an update keeps what did not change and leaves nothing behind', bounded, a
   await bench.runs('bbbbbb02')
   const after = await bench.containers()
   assert.deepEqual(after.map(({ Names }) => Names[0]).toSorted(), [
-    `/db_${0xbbbbbb}_${0xbbbbbb}_bbbbbb02`,
-    `/web_${0xbbbbbb + 1}_${0xbbbbbb}_bbbbbb02`,
+    `/${bench.nameOf('db', 0, 'bbbbbb02')}`,
+    `/${bench.nameOf('web', 1, 'bbbbbb02')}`,
   ])
   assert.equal(after.find(({ Names }) => Names[0]?.startsWith('/db_'))?.Id, dbBefore?.Id)
   await bench.until('the old image is gone', async () => !(await bench.digests()).includes(one.digest))
@@ -39,7 +45,7 @@ test('an update keeps what did not change and leaves nothing behind', bounded, a
 test('a change of one variable makes that container anew and fetches nothing', bounded, async () => {
   await using bench = await Bench.start()
   await bench.boot()
-  const image = bench.image('echo "level is $LEVEL"; exec sleep 1000')
+  const image = bench.image('echo "level is $LEVEL"; trap "exit 0" TERM; while :; do sleep 0.2; done')
   bench.release('aaaaaa01', { web: { image, environment: { LEVEL: '\tlow ' }, composition: { tty: false } } })
   await bench.runs('aaaaaa01')
   const fetched = bench.registry.served.length
@@ -81,10 +87,9 @@ test(
       await bench.until('only its images are left', async () => {
         return String((await bench.digests()).toSorted()) === String([web.digest, db.digest].toSorted())
       })
-      const id = Number.parseInt(last.slice(0, 6), 16)
       assert.deepEqual(await bench.states(), {
-        [`web_${id}_${id}_${last}`]: 'running',
-        [`db_${id + 1}_${id}_${last}`]: 'running',
+        [bench.nameOf('web', 0, last)]: 'running',
+        [bench.nameOf('db', 1, last)]: 'running',
       })
     }
   },
@@ -101,7 +106,6 @@ test(
     await bench.end('SIGTERM')
     await bench.platform.down()
     const [container] = await bench.containers()
-    const { removeContainer } = await import('@copal/engine/containers.ts')
     await removeContainer(bench.engine, container?.Id ?? '', { force: true })
 
     await bench.boot()
@@ -179,7 +183,7 @@ test('a download that is no longer wanted is given up for the new one', bounded,
   bench.registry.delay = 0
   bench.release('bbbbbb02', { web: { image: bench.image() } })
   await bench.runs('bbbbbb02')
-  assert.deepEqual(Object.keys(await bench.states()), [`web_${0xbbbbbb}_${0xbbbbbb}_bbbbbb02`])
+  assert.deepEqual(Object.keys(await bench.states()), [bench.nameOf('web', 0, 'bbbbbb02')])
 })
 
 test('a report that failed is sent again until the platform has it', bounded, async () => {
@@ -199,7 +203,6 @@ test('an app that has left the target takes its volumes along', bounded, async (
   bench.release('aaaaaa01', { web: { image: bench.image(), composition } }, { volumes: { data: {} } })
   await bench.runs('aaaaaa01')
   bench.platform.setTarget({})
-  const { listVolumes } = await import('@copal/engine/volumes.ts')
   await bench.until('nothing is left', async () => {
     const volumes = await listVolumes(bench.engine, bench.filter)
     return volumes.length + (await bench.containers()).length + (await bench.digests()).length === 0
@@ -217,6 +220,33 @@ test('a target that cannot be followed changes nothing and is named in the log',
   )
   assert.deepEqual(Object.values(await bench.states()), ['running'])
 })
+
+test('the bundle is one file that runs a release and is well', bounded, async (t) => {
+  await using bench = await Bench.start()
+  const bundle = join(bench.folder, 'dist/supervisor.js')
+  await bundleSupervisor(bundle)
+  // Devices have Node 20; where the machine has one, it is the one that counts.
+  const own = await which20()
+  if (own === undefined) t.diagnostic('there is no Node 20 here: tried with the newer one only')
+  bench.use(own ?? process.execPath, bundle)
+  await bench.boot()
+  bench.release('aaaaaa01', { web: { image: bench.image() } })
+  await bench.runs('aaaaaa01')
+  assert.equal(bench.platform.reported.supervisor_version, '20.0.0')
+  assert.ok(bench.platform.lineIsOpen)
+})
+
+async function which20(): Promise<string | undefined> {
+  for (const folder of (process.env['PATH'] ?? '').split(':')) {
+    try {
+      const { stdout } = await promisify(execFile)(join(folder, 'node'), ['--version'])
+      if (stdout.startsWith('v20.')) return join(folder, 'node')
+    } catch {
+      // Not there.
+    }
+  }
+  return undefined
+}
 
 function containerLines(bench: Bench): string[] {
   return bench.platform.logs.filter((line) => line.serviceId !== undefined).map((line) => line.message)

@@ -52,6 +52,7 @@ export async function startSupervisor(
     platform: own,
     say: (message, options) => stream.say(message, options),
   }
+  const port = settings.port ?? (Number(config.get().listenPort) || 48_484)
   device.say(`Supervisor starting: version ${version}`)
 
   const memory = await Memory.open(settings.state)
@@ -59,7 +60,7 @@ export async function startSupervisor(
   const logs = await Logs.open(engine, stream, settings.state)
   const metrics = new MetricsReader(settings.data)
   let told: Metrics = await metrics.read()
-  reporter.update({ ...(await identityOf(device, settings)), ...told })
+  reporter.update({ ...(await identityOf(device, port)), ...told })
 
   const loop = new Loop({ device, memory, reporter, logs, longestPause: () => watch.interval })
   const watch = new Watch(device, {
@@ -74,7 +75,7 @@ export async function startSupervisor(
     },
   })
   await watch.restore()
-  const health = await serveHealth(settings.host, settings.port, {
+  const health = await serveHealth(settings.host, port, {
     trouble() {
       if (!loop.isAlive(longestRound)) return 'rounds do not end'
       if (own !== null && Date.now() - watch.lastSuccess > 2 * watch.interval)
@@ -113,7 +114,7 @@ function platformOf(config: ConfigFile): Platform | null {
   return apiEndpoint ? new Platform(apiEndpoint, deviceApiKey ?? '', balenaRootCA) : null
 }
 
-async function identityOf({ host }: Device, settings: Settings) {
+async function identityOf({ host }: Device, port: number) {
   return {
     os_version: host.osVersion,
     os_variant: host.osVariant,
@@ -122,7 +123,7 @@ async function identityOf({ host }: Device, settings: Settings) {
     provisioning_state: '',
     mac_address: await macAddresses(),
     ip_address: ipAddresses(),
-    api_port: settings.port,
+    api_port: port,
   }
 }
 

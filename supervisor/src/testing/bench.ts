@@ -38,6 +38,7 @@ export class Bench {
   #process: ChildProcess | undefined
   #program = [process.execPath, main]
   #images = 0
+  readonly #releases: string[] = []
 
   private constructor(platform: TestPlatform, registry: TestRegistry, folder: string) {
     this.platform = platform
@@ -124,13 +125,13 @@ export class Bench {
     return this.registry.add(script, `${this.namespace}-${++this.#images}`)
   }
 
-  /** Makes this release the target. Ids are made up from the commit, as long as they are numbers. */
+  /** Makes this release the target. Its id is of this bench alone, for names of containers are the engine's. */
   release(
     commit: string,
     services: Record<string, BenchService>,
     parts: { volumes?: Record<string, unknown>; networks?: Record<string, unknown> } = {},
   ): void {
-    const id = Number.parseInt(commit.slice(0, 6), 16)
+    const id = this.idOf(commit)
     const entries = Object.entries(services).map(([name, service], index) => {
       const { image, composition = {}, environment = {}, labels = {}, running = true } = service
       const reference = `127.0.0.1:${this.platform.port}/${image.location}`
@@ -150,6 +151,16 @@ export class Bench {
     const release = { id, services: Object.fromEntries(entries), ...parts }
     const app = { id: this.appId, name: 'test', class: 'fleet', releases: { [commit]: release } }
     this.platform.setTarget({ [this.app]: app })
+  }
+
+  idOf(commit: string): number {
+    const known = this.#releases.indexOf(commit)
+    return this.appId + (known === -1 ? this.#releases.push(commit) - 1 : known) * 100
+  }
+
+  /** Name of the container of a release's service, the services counted from 0. */
+  nameOf(service: string, index: number, commit: string): string {
+    return `${service}_${this.idOf(commit) + index}_${this.idOf(commit)}_${commit}`
   }
 
   async containers(): Promise<ContainerSummary[]> {

@@ -22,6 +22,9 @@ export class TestPlatform {
   /** What reports are answered with instead, if it is not 200. */
   reportStatus = 200
   registerStatus = 201
+  /** Devices that queries of the API find, and with which keys. */
+  readonly devices: { id: number; uuid: string; readableBy: string[] }[] = []
+  readonly exchanged: { id: number; apiKey: string }[] = []
   /** Whether lines are accepted. */
   lines = true
   registry: TestRegistry | undefined
@@ -121,6 +124,8 @@ export class TestPlatform {
     if (path.startsWith('/v2/') || path.startsWith('/auth/')) return this.registry?.answer(request, response)
     this.requests.push(`${request.method} ${path}`)
     if (path === '/device/register') return this.#register(request, response)
+    if (path === '/v7/device') return this.#find(request, response)
+    if (path.startsWith('/api-key/device/')) return this.#exchange(path, request, response)
     if (!this.#isDevice(request)) return void response.writeHead(401).end('Unauthorized')
     if (path === `/device/v3/${this.#uuid}/state`) {
       if (request.headers['if-none-match'] === this.#etag) return void response.writeHead(304).end()
@@ -138,6 +143,21 @@ export class TestPlatform {
     this.knows(String(body['uuid']), String(body['api_key']))
     const answer = { id: 20, uuid: body['uuid'], api_key: body['api_key'] }
     response.writeHead(201).end(JSON.stringify(answer))
+  }
+
+  #find(request: IncomingMessage, response: ServerResponse): void {
+    const asked = decodeURIComponent(request.url ?? '')
+    const key = request.headers.authorization?.replace('Bearer ', '') ?? ''
+    const found = this.devices.filter(
+      (one) => asked.includes(`'${one.uuid}'`) && one.readableBy.includes(key),
+    )
+    response.end(JSON.stringify({ d: found.map(({ id }) => ({ id })) }))
+  }
+
+  async #exchange(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { apiKey } = JSON.parse(await text(request)) as { apiKey: string }
+    this.exchanged.push({ id: Number(path.split('/')[3]), apiKey })
+    response.writeHead(200).end()
   }
 
   async #report(request: IncomingMessage, response: ServerResponse): Promise<void> {
