@@ -3,8 +3,11 @@ import { ask } from './http.ts'
 import { Problem } from './problem.ts'
 import type { Settings } from './settings.ts'
 
-/** An OData string literal. */
+/** An OData string literal, as it stands in an address. */
 export const quoted = (text: string) => encodeURIComponent(`'${text.replaceAll("'", "''")}'`)
+
+/** A query written for people to read, as it stands in an address. Values in it are `quoted`. */
+export const inQuery = (query: string) => query.replaceAll(' ', '%20')
 
 export async function rows(settings: Settings, path: string): Promise<any[]> {
   return (await ask(settings, `/v7/${path}`)).d
@@ -19,9 +22,8 @@ export async function findFleet(
   const filter = name.includes('/') ? `slug eq ${quoted(name.toLowerCase())}` : `app_name eq ${quoted(name)}`
   const found = await rows(
     settings,
-    `application?$select=${select}&$filter=is_directly_accessible_by__user/any(dau:1 eq 1) and ${filter}&$expand=is_for__device_type($select=slug;$expand=is_of__cpu_architecture($select=slug))`.replaceAll(
-      ' ',
-      '%20',
+    inQuery(
+      `application?$select=${select}&$filter=is_directly_accessible_by__user/any(dau:1 eq 1) and ${filter}&$expand=is_for__device_type($select=slug;$expand=is_of__cpu_architecture($select=slug))`,
     ),
   )
   if (found.length > 1)
@@ -39,18 +41,22 @@ export async function findDevice(
   name: string,
   query = '$select=id,uuid,device_name',
 ): Promise<any> {
-  const filter = /^[0-9a-f]{7,62}$/.test(name)
-    ? `startswith(uuid,${quoted(name)})`
-    : `device_name eq ${quoted(name)}`
-  const found = await rows(settings, `device?${query}&$filter=${filter}`.replaceAll(' ', '%20'))
+  const having = (filter: string) => rows(settings, inQuery(`device?${query}&$filter=${filter}`))
+  let found = /^[0-9a-f]{7,62}$/.test(name) ? await having(`startswith(uuid,${quoted(name)})`) : []
+  if (found.length === 0) found = await having(`device_name eq ${quoted(name)}`)
   if (found.length > 1)
-    throw new Problem(`cannot tell which device "${name}" is: there are ${found.length} · give the uuid`)
+    throw new Problem(
+      `cannot tell which device "${name}" is: ${found.map(({ uuid }) => uuid.slice(0, 12)).join(', ')} · give the uuid`,
+    )
   if (found.length === 0)
     throw new Problem(`cannot find a device "${name}" · list them with: copal device list`)
   return found[0]
 }
 
-/** The release by id, commit (7 digits are enough) or version, of one fleet where it is given. */
+/**
+ * The release by id, commit (7 digits are enough) or version; of one fleet where it is given. Of several in one fleet it is the
+ * newest that succeeded; several fleets with such a release are no answer.
+ */
 export async function findRelease(
   settings: Settings,
   name: string,
@@ -65,12 +71,16 @@ export async function findRelease(
         : `raw_version eq ${quoted(name)}`
   const found = await rows(
     settings,
-    `release?${query}&$filter=${filter}${fleet ? ` and belongs_to__application eq ${fleet.id}` : ''}&$orderby=id desc`.replaceAll(
-      ' ',
-      '%20',
+    inQuery(
+      `release?$select=id,status&$expand=belongs_to__application($select=slug)&$filter=${filter}${fleet ? ` and belongs_to__application eq ${fleet.id}` : ''}&$orderby=id desc`,
     ),
   )
+  const fleets = [...new Set(found.map((release) => release.belongs_to__application[0]?.slug))]
+  if (fleets.length > 1)
+    throw new Problem(
+      `cannot tell which release "${name}" is: ${fleets.join(', ')} have one · give --fleet, or its commit`,
+    )
   const best = found.find((release) => release.status === 'success') ?? found[0]
   if (!best) throw new Problem(`cannot find a release "${name}" · list them with: copal release list <fleet>`)
-  return best
+  return (await rows(settings, `release(${best.id})?${query}`))[0]
 }

@@ -7,6 +7,8 @@ import { rootCertificates } from 'node:tls'
 import { Problem } from './problem.ts'
 import type { Settings } from './settings.ts'
 
+const answersWithin = 60_000 // ms
+
 export interface Call {
   method?: string
   body?: unknown
@@ -38,9 +40,7 @@ export function send(
   }
   return new Promise((done, failed) => {
     const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, options as never, done)
-    request.once('error', (error: NodeJS.ErrnoException) =>
-      failed(call.signal?.aborted ? error : unreachable(url, error)),
-    )
+    request.once('error', (error: NodeJS.ErrnoException) => failed(unreachable(url, error, call.signal)))
     if (stream) stream.once('error', (error) => request.destroy(error)).pipe(request)
     else request.end(json)
   })
@@ -52,11 +52,20 @@ export async function ask(
   path: string,
   call: Call = {},
 ): Promise<any> {
-  const answer = await send(settings, path, call)
-  const body = await text(answer)
-  const isJson = answer.headers['content-type']?.includes('json') && body !== ''
-  if (answer.statusCode! >= 200 && answer.statusCode! < 300) return isJson ? JSON.parse(body) : body
-  throw refusal(answer.statusCode!, isJson ? JSON.parse(body) : body)
+  const answer = await send(settings, path, { signal: AbortSignal.timeout(answersWithin), ...call })
+  const said = await text(answer)
+  const isJson = answer.headers['content-type']?.includes('json') && said !== ''
+  const body = isJson ? parsed(said) : said
+  if (answer.statusCode! >= 200 && answer.statusCode! < 300) return body
+  throw refusal(answer.statusCode!, body)
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new Problem('cannot understand the answer: it is no JSON · is that a Copal platform?')
+  }
 }
 
 export class Refused extends Problem {
@@ -70,7 +79,8 @@ export class Refused extends Problem {
 /** The platform's own sentence: `body.message`, or the body where it is a string. */
 export function refusal(status: number, body: unknown): Refused {
   const message =
-    (body as { message?: string })?.message ?? (typeof body === 'string' && body !== '' ? body : undefined)
+    (body as { message?: string })?.message ??
+    (typeof body === 'string' && /^[^<]/.test(body) ? body.trimEnd() : undefined)
   if (status === 401)
     return new Refused(
       401,
@@ -79,11 +89,19 @@ export function refusal(status: number, body: unknown): Refused {
   return new Refused(status, message ?? `cannot do that: the platform answered ${status}`)
 }
 
-function unreachable(url: URL, error: NodeJS.ErrnoException): Problem {
+export class Untrusted extends Problem {}
+
+function unreachable(url: URL, error: NodeJS.ErrnoException, signal?: AbortSignal): Error {
+  if (signal?.aborted)
+    return signal.reason?.name === 'TimeoutError'
+      ? new Problem(`cannot wait any longer for the platform at ${url.origin}: no answer for a minute`)
+      : error
   if (error.code === 'ECONNREFUSED')
     return new Problem(`cannot reach the platform at ${url.origin}: nothing listens there · is it started?`)
-  if (/CERT|SELF_SIGNED|UNABLE_TO/.test(error.code ?? ''))
-    return new Problem(
+  if (error.code === 'ENOTFOUND' || error.code === 'EAI_AGAIN')
+    return new Problem(`cannot reach the platform at ${url.origin}: the name ${url.hostname} is not known`)
+  if (/CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS/.test(error.code ?? ''))
+    return new Untrusted(
       `cannot trust the certificate of ${url.origin} (${error.code}) · type: copal login ${url.origin}`,
     )
   return new Problem(`cannot reach the platform at ${url.origin}: ${error.message}`)

@@ -1,37 +1,31 @@
-import { Command } from 'commander'
-import { deviceCommand } from './commands/device/index.ts'
-import { envCommand } from './commands/env/index.ts'
-import { fleetCommand } from './commands/fleet/index.ts'
-import { loginCommand } from './commands/login.ts'
-import { logsCommand } from './commands/logs.ts'
-import { pushCommand } from './commands/push.ts'
-import { releaseCommand } from './commands/release/index.ts'
-import { trustCommand } from './commands/trust.ts'
-import { whoamiCommand } from './commands/whoami.ts'
+// Exit codes: 0 done · 1 the platform or this machine said no · 2 the command was typed wrong · 70 a bug · 130 Ctrl-C.
+import { CommanderError } from 'commander'
+import { remark } from './output.ts'
 import { Problem } from './problem.ts'
+import { makeProgram } from './program.ts'
 
-const program = new Command('copal')
-  .description('Push your code, and every device of the fleet runs it.')
-  .version('0.1.0')
-  .showHelpAfterError('(copal --help tells more)')
-
-const commands = [
-  loginCommand,
-  whoamiCommand,
-  fleetCommand,
-  deviceCommand,
-  releaseCommand,
-  envCommand,
-  pushCommand,
-  logsCommand,
-  trustCommand,
-]
-for (const command of commands) command(program)
+// `copal fleet list | head -1`: whoever read has enough.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit()
+  })
 
 try {
-  await program.parseAsync()
+  await makeProgram().parseAsync()
 } catch (error) {
-  if (!(error instanceof Problem)) throw error
-  process.stderr.write(`${error.message}\n`)
-  process.exitCode = error.exitCode
+  process.exitCode = told(error)
+}
+
+function told(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2 // it has printed what is wrong
+  if (error instanceof Problem) {
+    remark(error.message)
+    return error.exitCode
+  }
+  if ((error as Error).name === 'ExitPromptError') return 130
+  remark(
+    `cannot go on: this is a bug in copal · please report it with these lines\n${(error as Error).stack}`,
+  )
+  return 70
 }

@@ -47,8 +47,9 @@ export async function findFiles(folder: string): Promise<Found[]> {
 
 async function rootIgnores(folder: string): Promise<(path: string) => boolean> {
   const names = await readdir(folder)
-  if (names.some((name) => /^docker-compose\.ya?ml$/.test(name)) || !names.includes('.dockerignore'))
-    return () => false
+  // A Dockerfile's own ignore file would count instead, and compose projects have one for each context.
+  const counts = !names.some((name) => /^docker-compose\.ya?ml$|.\.dockerignore$/.test(name))
+  if (!counts || !names.includes('.dockerignore')) return () => false
   const ignores = ignoresOf(await readFile(join(folder, '.dockerignore'), 'utf8'))
   return (path) => !/^\.(?:balena|resin)\//.test(path) && ignores(path)
 }

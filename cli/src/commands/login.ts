@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { X509Certificate } from 'node:crypto'
 import { request } from 'node:https'
 import { text } from 'node:stream/consumers'
-import { ask } from '../http.ts'
+import { ask, Refused, Untrusted } from '../http.ts'
 import { remark, say } from '../output.ts'
 import { Problem } from '../problem.ts'
 import { forgetSettings, readKept, writeSettings } from '../settings.ts'
@@ -42,6 +42,7 @@ async function login(address: string | undefined, options: LoginOptions): Promis
   const platform = { url, ...(ca && { ca }) }
   const token = options.token ?? (await sessionByPassword(platform, options))
   const me = await ask({ ...platform, token }, '/actor/v1/whoami')
+  if (!me.actorType) throw new Problem(`cannot log in to ${url}: it does not answer as a Copal platform does`)
   writeSettings({ ...platform, token })
   say(`Logged in to ${url} as ${me.username ?? me.slug ?? me.uuid}.`)
 }
@@ -56,24 +57,46 @@ async function sessionByPassword(
   const prompts = options.user && given ? undefined : await import('@inquirer/prompts')
   const username = options.user ?? (await prompts!.input({ message: 'E-mail or user name' }))
   const password = given ?? (await prompts!.password({ message: 'Password' }))
-  return ask(platform, '/login_', { body: { username, password } })
+  return ask(platform, '/login_', { body: { username, password } }).catch((error) => {
+    if (error instanceof Refused && error.status === 401)
+      throw new Problem(`cannot log in to ${platform.url} as ${username}: the name or the password is wrong`)
+    throw error
+  })
 }
 
-/** The platform signs its own certificate: the first time, a person compares the fingerprint, as with SSH. */
+/**
+ * The platform signs its own certificate: the first time, and when the authority is another one, a person compares the
+ * fingerprint, as with SSH. Undefined where this machine trusts the certificate anyway.
+ */
 async function platformCa(url: string, options: LoginOptions): Promise<string | undefined> {
   const kept = readKept()
-  if (kept?.url === url && kept.ca) return kept.ca
+  const known = kept?.url === url ? kept.ca : undefined
+  if (await isTrusted({ url, ...(known && { ca: known }) })) return known
   const pem = await fetchUnverified(new URL('/ca.pem', url))
-  const { fingerprint256 } = new X509Certificate(pem)
-  remark(`The platform at ${url} has the certificate authority\n  ${fingerprint256}`)
+  const fingerprint = fingerprintOf(pem, url)
+  if (known)
+    remark(
+      `The certificate authority of ${url} is not the one of your last login.\nUnless you know why, somebody may be in between.`,
+    )
+  remark(`The platform at ${url} has the certificate authority\n  ${fingerprint}`)
   if (!options.yes) {
     if (!process.stdin.isTTY)
       throw new Problem('cannot ask whether to trust that certificate · compare it and give --yes')
     const { confirm } = await import('@inquirer/prompts')
-    if (!(await confirm({ message: 'Trust it?', default: true })))
+    if (!(await confirm({ message: 'Trust it?', default: !known })))
       throw new Problem('cannot log in without trusting the certificate')
   }
   return pem
+}
+
+async function isTrusted(platform: { url: string; ca?: string }): Promise<boolean> {
+  try {
+    await ask(platform, '/ping')
+    return true
+  } catch (error) {
+    if (error instanceof Untrusted) return false
+    throw error
+  }
 }
 
 function fetchUnverified(url: URL): Promise<string> {
@@ -86,9 +109,21 @@ function fetchUnverified(url: URL): Promise<string> {
   })
 }
 
+function fingerprintOf(pem: string, url: string): string {
+  try {
+    return new X509Certificate(pem).fingerprint256
+  } catch {
+    throw new Problem(
+      `cannot log in to ${url}: it gives out no certificate authority · is that a Copal platform?`,
+    )
+  }
+}
+
 function withScheme(address: string): string {
   const url = /^https?:\/\//.test(address)
     ? address
     : `${/^(?:localhost|127\.)/.test(address) ? 'http' : 'https'}://${address}`
+  if (!URL.canParse(url))
+    throw new Problem(`cannot log in to ${address}: that is no address · write https://host:port`)
   return url.replace(/\/+$/, '')
 }

@@ -1,11 +1,13 @@
 import type { Command } from 'commander'
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
 import { resolve } from 'node:path'
 import { findFleet } from '../find.ts'
 import { ask, refusal, send } from '../http.ts'
 import { text } from 'node:stream/consumers'
 import { elementsOf } from '../json-array.ts'
-import { printJson, say } from '../output.ts'
+import { colourful, printJson, remark } from '../output.ts'
+import { assignment } from '../options.ts'
 import { Problem } from '../problem.ts'
 import { archive, findFiles } from '../project-archive.ts'
 import { progressBar } from '../progress.ts'
@@ -18,7 +20,7 @@ interface Options {
   draft?: boolean
   detached?: boolean
   note?: string
-  releaseTag?: string[]
+  releaseTag?: [string, string][]
 }
 
 export function pushCommand(program: Command): void {
@@ -31,14 +33,15 @@ export function pushCommand(program: Command): void {
     .option('--draft', 'make a draft, which no fleet follows until it is finalized')
     .option('-d, --detached', 'do not wait for the build')
     .option('--note <text>', 'a note on the release')
-    .option('--release-tag <key=value...>', 'tags on the release')
+    .option('--release-tag <key=value...>', 'tags on the release', collectTags)
     .action(push)
 }
 
 async function push(name: string, options: Options): Promise<void> {
   const settings = readSettings()
   const folder = resolve(options.source)
-  if (!existsSync(folder)) throw new Problem(`cannot push ${folder}: there is no such folder`)
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+    throw new Problem(`cannot push ${folder}: there is no such folder`)
   const [fleet, files] = [await findFleet(settings, name), await findFiles(folder)]
   if (files.length === 0)
     throw new Problem(`cannot push ${folder}: it holds no files, or .dockerignore leaves none`)
@@ -57,64 +60,76 @@ async function push(name: string, options: Options): Promise<void> {
   })
   const stop = new AbortController()
   let release: number | undefined
-  process.once('SIGINT', () => void cancel(settings, release).finally(() => stop.abort()))
-
-  const answer = await send(settings, `/v3/build?${query}`, {
-    body: archive(folder, files, (count) => bar.add(count)),
-    headers: { 'Content-Encoding': 'gzip' },
-    signal: stop.signal,
+  process.once('SIGINT', () => {
+    bar.done()
+    remark('Cancelling the build …')
+    void cancel(settings, release).finally(() => stop.abort())
   })
-  if (answer.statusCode! >= 400) {
+  try {
+    const answer = await send(settings, `/v3/build?${query}`, {
+      body: archive(folder, files, (count) => bar.add(count)),
+      headers: { 'Content-Encoding': 'gzip' },
+      signal: stop.signal,
+    })
+    if (answer.statusCode! >= 400) throw refusal(answer.statusCode!, await text(answer))
+    if (options.detached) release = await started(answer)
+    else await follow(answer, bar, (id) => (release = id))
+  } catch (error) {
+    if (stop.signal.aborted) throw new Problem('The push was cancelled; nothing on the devices changes.', 130)
+    throw error
+  } finally {
     bar.done()
-    const body = await text(answer)
-    throw refusal(
-      answer.statusCode!,
-      answer.headers['content-type']?.includes('json') ? JSON.parse(body) : body,
-    )
-  }
-  if (options.detached) {
-    bar.done()
-    const started = JSON.parse(await text(answer))
-    printJson(started)
-    if (!started.started) throw new Problem(started.message ?? 'cannot start the build')
-    release = started.releaseId
-  } else {
-    let failed = false
-    for await (const element of elementsOf(answer)) {
-      bar.done()
-      const line = element as {
-        message?: string
-        replace?: boolean
-        isError?: boolean
-        type?: string
-        resource?: string
-        value?: unknown
-      }
-      if (line.type === 'metadata') {
-        if (line.resource === 'buildLogId') release = Number(line.value)
-        continue
-      }
-      failed ||= Boolean(line.isError)
-      print(line)
-    }
-    if (failed) throw new Problem('The build failed; nothing on the devices changes.')
   }
   if (release) await annotate(settings, release, options)
 }
 
+async function started(answer: IncomingMessage): Promise<number> {
+  const said: { started: boolean; releaseId: number; message?: string } = JSON.parse(await text(answer))
+  if (!said.started) throw new Problem(said.message ?? 'cannot start the build')
+  printJson(said)
+  return said.releaseId
+}
+
+interface BuildLine {
+  message?: string
+  replace?: boolean
+  isError?: boolean
+  type?: string
+  resource?: string
+  value?: unknown
+}
+
+/** Prints the build's lines to its end; `onRelease` hears the release's id as soon as it has one. */
+async function follow(
+  answer: IncomingMessage,
+  bar: { done(): void },
+  onRelease: (id: number) => void,
+): Promise<void> {
+  let failed = false
+  for await (const element of elementsOf(answer)) {
+    bar.done()
+    const line = element as BuildLine
+    if (line.type === 'metadata') {
+      if (line.resource === 'buildLogId') onRelease(Number(line.value))
+      continue
+    }
+    failed ||= Boolean(line.isError)
+    print(line)
+  }
+  if (failed) throw new Problem('The build failed; nothing on the devices changes.')
+}
+
 function print({ message, replace }: { message?: string; replace?: boolean }): void {
   if (message === undefined) return
-  const line = message.replace(/\n$/, '')
+  const line = colourful(message.replace(/\n$/, ''))
   if (!process.stdout.isTTY) {
-    if (!replace) say(line)
+    if (!replace) process.stdout.write(`${line}\n`)
   } else process.stdout.write(`\r\u001b[K${line}${replace ? '' : '\n'}`)
 }
 
 async function annotate(settings: Settings, release: number, options: Options): Promise<void> {
-  for (const tag of options.releaseTag ?? []) {
-    const [tag_key, ...value] = tag.split('=')
-    await ask(settings, '/v7/release_tag', { body: { release, tag_key, value: value.join('=') } })
-  }
+  for (const [tag_key, value] of options.releaseTag ?? [])
+    await ask(settings, '/v7/release_tag', { body: { release, tag_key, value } })
   if (options.note)
     await ask(settings, `/v7/release(${release})`, { method: 'PATCH', body: { note: options.note } })
 }
@@ -128,3 +143,5 @@ async function cancel(settings: Settings, release: number | undefined): Promise<
     body,
   }).catch(() => {})
 }
+
+const collectTags = (text: string, before: [string, string][] = []) => [...before, assignment(text)]

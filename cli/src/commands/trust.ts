@@ -13,6 +13,7 @@ import { readSettings } from '../settings.ts'
 export function trustCommand(program: Command): void {
   program
     .command('trust')
+    .summary("install the platform's certificate authority here")
     .description(
       "install the platform's certificate authority on this machine, so that git, docker and browsers trust it",
     )

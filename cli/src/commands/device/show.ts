@@ -3,6 +3,7 @@ import { findDevice } from '../../find.ts'
 import { printFacts, printJson, printTable, say } from '../../output.ts'
 import { readSettings } from '../../settings.ts'
 import { releaseText } from '../fleet/list.ts'
+import { timeText } from '../../times.ts'
 import { statusText } from './list.ts'
 
 const query =
@@ -33,7 +34,7 @@ export function showDevice(device: Command): void {
         addresses: found.ip_address,
         memory: found.memory_total && `${found.memory_usage} of ${found.memory_total} MB`,
         storage: found.storage_total && `${found.storage_usage} of ${found.storage_total} MB`,
-        'last seen': found.last_connectivity_event,
+        'last seen': timeText(found.last_connectivity_event),
       })
       if (found.image_install.length === 0) return
       say('')

@@ -16,6 +16,7 @@ interface Options {
 export function envCommand(program: Command): void {
   const env = program
     .command('env')
+    .summary('variables of fleets, services and devices')
     .description(
       'variables of fleets, services and devices; names that begin with BALENA_ or RESIN_ configure the device',
     )

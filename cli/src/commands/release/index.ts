@@ -1,12 +1,15 @@
 import type { Command } from 'commander'
-import { findFleet, findRelease, rows } from '../../find.ts'
+import { findFleet, findRelease, inQuery, rows } from '../../find.ts'
 import { ask } from '../../http.ts'
-import { printFacts, printJson, printTable, say } from '../../output.ts'
+import { wholeNumber } from '../../options.ts'
+import { colourful, printFacts, printJson, printTable, remark, say } from '../../output.ts'
 import { readSettings } from '../../settings.ts'
+import { timeText, tookText } from '../../times.ts'
 
 export function releaseCommand(program: Command): void {
   const release = program
     .command('release')
+    .summary('what builds made: list, look at, finalize')
     .description('releases: name them by commit (7 digits are enough), version or id')
   for (const command of [listReleases, showRelease, releaseLogs, finalizeRelease, invalidateRelease])
     command(release)
@@ -17,15 +20,15 @@ function listReleases(release: Command): void {
     .command('list <fleet>')
     .alias('ls')
     .description('the newest releases of a fleet')
-    .option('-n, --number <n>', 'how many', '20')
+    .option('-n, --number <n>', 'how many', wholeNumber, 20)
     .option('--json', 'print JSON')
-    .action(async (name: string, options: { number: string; json?: boolean }) => {
+    .action(async (name: string, options: { number: number; json?: boolean }) => {
       const settings = readSettings()
       const fleet = await findFleet(settings, name)
       const releases = await rows(
         settings,
-        encodeURI(
-          `release?$filter=belongs_to__application eq ${fleet.id}&$orderby=id desc&$top=${Number(options.number)}&$select=id,commit,status,raw_version,is_final,is_invalidated,created_at,start_timestamp,end_timestamp`,
+        inQuery(
+          `release?$filter=belongs_to__application eq ${fleet.id}&$orderby=id desc&$top=${options.number}&$select=id,commit,status,raw_version,is_final,is_invalidated,created_at,start_timestamp,end_timestamp`,
         ),
       )
       if (options.json) return printJson(releases)
@@ -37,7 +40,7 @@ function listReleases(release: Command): void {
           each.commit.slice(0, 7),
           each.raw_version,
           statusOf(each),
-          each.created_at,
+          timeText(each.created_at),
           took(each),
         ]),
       )
@@ -64,11 +67,12 @@ function showRelease(release: Command): void {
         fleet: found.belongs_to__application[0]?.slug,
         version: found.raw_version,
         status: statusOf(found),
-        created: found.created_at,
+        created: timeText(found.created_at),
         took: took(found),
         note: found.note,
         tags: found.release_tag.map((tag: any) => `${tag.tag_key}=${tag.value}`).join(', '),
       })
+      if (found.release_image.length === 0) return
       say('')
       printTable(
         ['SERVICE', 'STATUS', 'SIZE', 'DIGEST'],
@@ -87,11 +91,19 @@ function releaseLogs(release: Command): void {
     .command('logs <release>')
     .description('what its build printed')
     .option('-f, --fleet <fleet>', 'of this fleet')
-    .action(async (name: string, options: { fleet?: string }) => {
+    .option('--json', 'print JSON')
+    .action(async (name: string, options: { fleet?: string; json?: boolean }) => {
       const settings = readSettings()
       const fleet = options.fleet ? await findFleet(settings, options.fleet) : undefined
-      const found = await findRelease(settings, name, '$select=id,status,build_log', fleet)
-      process.stdout.write(found.build_log ? found.build_log.replace(/\n?$/, '\n') : '')
+      const found = await findRelease(settings, name, '$select=id,commit,status,build_log', fleet)
+      if (options.json) return printJson(found)
+      if (!found.build_log)
+        return remark(
+          found.status === 'running'
+            ? 'It is being built: follow it with copal build follow'
+            : 'There is no log.',
+        )
+      process.stdout.write(colourful(found.build_log).replace(/\n?$/, '\n'))
     })
 }
 
@@ -99,9 +111,11 @@ function finalizeRelease(release: Command): void {
   release
     .command('finalize <release>')
     .description('make a draft final: it gets its revision, and fleets that follow the latest move to it')
-    .action(async (name: string) => {
+    .option('-f, --fleet <fleet>', 'of this fleet')
+    .action(async (name: string, options: { fleet?: string }) => {
       const settings = readSettings()
-      const found = await findRelease(settings, name)
+      const fleet = options.fleet ? await findFleet(settings, options.fleet) : undefined
+      const found = await findRelease(settings, name, undefined, fleet)
       await ask(settings, `/v7/release(${found.id})`, { method: 'PATCH', body: { is_final: true } })
       say(`Release ${found.commit.slice(0, 7)} is final.`)
     })
@@ -115,9 +129,11 @@ function invalidateRelease(release: Command): void {
     release
       .command(`${verb} <release>`)
       .description(says)
-      .action(async (name: string) => {
+      .option('-f, --fleet <fleet>', 'of this fleet')
+      .action(async (name: string, options: { fleet?: string }) => {
         const settings = readSettings()
-        const found = await findRelease(settings, name)
+        const fleet = options.fleet ? await findFleet(settings, options.fleet) : undefined
+        const found = await findRelease(settings, name, undefined, fleet)
         await ask(settings, `/v7/release(${found.id})`, { method: 'PATCH', body: { is_invalidated } })
         say(`Release ${found.commit.slice(0, 7)}: ${says}.`)
       })
@@ -131,6 +147,4 @@ const statusOf = (release: any) =>
       ? ', draft'
       : '')
 
-const took = (release: any) =>
-  release.end_timestamp &&
-  `${((Date.parse(release.end_timestamp) - Date.parse(release.start_timestamp)) / 1000).toFixed(1)} s`
+const took = (release: any) => tookText(release.start_timestamp, release.end_timestamp)
