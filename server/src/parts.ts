@@ -2,8 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { networkInterfaces } from 'node:os'
 import { makeApp } from './app.ts'
-import { signServer } from './auth/authority.ts'
-import { loadKeys } from './auth/keys.ts'
+import { loadKeys, serverCertificate } from './auth/keys.ts'
 import { firstAdministrator, firstUser } from './accounts/first-administrator.ts'
 import { startBuilds } from './builds/part.ts'
 import type { Config } from './config.ts'
@@ -85,7 +84,7 @@ export async function startServer(config: Config): Promise<Server> {
 }
 
 async function startListener(ctx: Context): Promise<AsyncDisposable> {
-  const certificate = await signServer(ctx.keys.ca, namesOfPlatform(ctx.config))
+  const certificate = await serverCertificate(ctx.db, ctx.seal, ctx.keys.ca, namesOfPlatform(ctx.config))
   const listener = twoInOne(certificate, await makeApp(ctx))
   for (const server of listener.servers)
     server.on('upgrade', (request, socket, head) => {
@@ -109,7 +108,7 @@ async function startListener(ctx: Context): Promise<AsyncDisposable> {
 }
 
 /** One by one: Node and Go take no wildcard under `localhost` or for IP addresses. */
-function namesOfPlatform(config: Config): string[] {
+export function namesOfPlatform(config: Config): string[] {
   const host = new URL(config.url).hostname.replace(/^\[|\]$/g, '')
   const derived = /^[\d.]+$|:/.test(host)
     ? []

@@ -3,10 +3,13 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { loadKeys, serverCertificate } from './auth/keys.ts'
 import { readConfig } from './config.ts'
 import type { Context } from './context.ts'
 import { testDatabase } from './kit/db/test-database.ts'
-import { startServer } from './parts.ts'
+import type { Db } from './kit/db/db.ts'
+import { makeSeal } from './kit/seal.ts'
+import { namesOfPlatform, startServer } from './parts.ts'
 
 export interface TestServer extends AsyncDisposable {
   ctx: Context
@@ -19,10 +22,11 @@ export interface TestServer extends AsyncDisposable {
 }
 
 export const adminPassword = 'correct horse'
+const secret = 'a secret for tests alone'
 
 export async function testServer(settings: Record<string, string> = {}): Promise<TestServer> {
   await using starting = new AsyncDisposableStack()
-  const database = starting.use(await testDatabase())
+  const database = starting.use(await testDatabase(keys))
   const folder = await mkdtemp(join(tmpdir(), 'copal-server-'))
   await chmod(folder, 0o711) // git runs as a user of its own, who walks through it
   starting.defer(() => rm(folder, { recursive: true, force: true }))
@@ -36,6 +40,7 @@ export async function testServer(settings: Record<string, string> = {}): Promise
     COPAL_ADMIN_EMAIL: 'admin@example.test',
     COPAL_ADMIN_PASSWORD: adminPassword,
     COPAL_LOG_LEVEL: 'error',
+    COPAL_SECRET: secret,
     ...settings,
   })
   const server = starting.use(await startServer(config))
@@ -66,6 +71,16 @@ export async function testServer(settings: Record<string, string> = {}): Promise
     },
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
+}
+
+/** Keys and certificate are the same in all tests: making them costs more than most tests do. */
+async function keys(db: Db): Promise<void> {
+  const seal = makeSeal(secret)
+  const { ca } = await loadKeys(db, seal)
+  const names = namesOfPlatform(
+    readConfig({ COPAL_URL: 'https://127.0.0.1', COPAL_DATABASE_URL: 'unused', COPAL_SECRET: secret }),
+  )
+  await serverCertificate(db, seal, ca, names)
 }
 
 async function freePort(): Promise<number> {

@@ -1,8 +1,8 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { X509Certificate, createHash, generateKeyPairSync, randomBytes } from 'node:crypto'
 import { calculateJwkThumbprint, exportJWK, importJWK, type CryptoKey, type JWK } from 'jose'
 import type { Db } from '../kit/db/db.ts'
 import type { Seal } from '../kit/seal.ts'
-import { makeAuthority, type Authority } from './authority.ts'
+import { makeAuthority, signServer, type Authority } from './authority.ts'
 
 /** What the platform signs with. Kept sealed in the database, so that every copy has the same. */
 export interface Keys {
@@ -33,6 +33,31 @@ export async function loadKeys(db: Db, seal: Seal): Promise<Keys> {
     },
     ca: JSON.parse(ca.toString()) as Authority,
   }
+}
+
+const day = 24 * 3600 * 1000
+
+/**
+ * The platform's own certificate for these names and addresses. It is kept, so that a start signs nothing, and made anew for
+ * other names, or when it has less than sixty days left.
+ */
+export async function serverCertificate(
+  db: Db,
+  seal: Seal,
+  ca: Authority,
+  names: string[],
+): Promise<Authority> {
+  const name = `tls ${createHash('sha256').update(names.toSorted().join('\n')).digest('hex').slice(0, 32)}`
+  const read = async () =>
+    JSON.parse(
+      (
+        await secret(db, seal, name, async () => Buffer.from(JSON.stringify(await signServer(ca, names))))
+      ).toString(),
+    ) as Authority
+  const kept = await read()
+  if (Date.parse(new X509Certificate(kept.certificate).validTo) - Date.now() > 60 * day) return kept
+  await db.sql`delete from platform_secret where name = ${name}`
+  return read()
 }
 
 /** Reads a secret, made by whichever copy comes first. */

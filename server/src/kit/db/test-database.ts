@@ -2,11 +2,13 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import postgres from 'postgres'
-import { connect, connectionOptions } from './db.ts'
+import { connect, connectionOptions, type Db } from './db.ts'
 import { migrate } from './migrate.ts'
 
-/** The URL of a fresh, migrated database, dropped on disposal. Needs COPAL_TEST_DATABASE_URL (`npm test` sets it). */
-export async function testDatabase(): Promise<{ url: string } & AsyncDisposable> {
+/** The URL of a fresh, migrated database, dropped on disposal; `seed` fills the template, once for all tests that name it. Needs COPAL_TEST_DATABASE_URL (`npm test` sets it). */
+export async function testDatabase(
+  seed?: (db: Db) => Promise<void>,
+): Promise<{ url: string } & AsyncDisposable> {
   const server = process.env.COPAL_TEST_DATABASE_URL
   if (!server) throw new Error('cannot run without PostgreSQL · use `npm run test:pg -- <files>`')
   const at = (database: string) => {
@@ -15,13 +17,14 @@ export async function testDatabase(): Promise<{ url: string } & AsyncDisposable>
     return url.href
   }
   const admin = postgres({ ...connectionOptions(at('postgres'), 1), onnotice: () => {} })
-  const template = `template_${migrationsHash()}`
+  const template = `template_${migrationsHash()}${seed ? `_${seed.name.toLowerCase()}` : ''}`
   await admin`select pg_advisory_lock(4747)`
   const [there] = await admin`select 1 from pg_database where datname = ${template}`
   if (!there) {
     await admin.unsafe(`create database ${template}`)
     const db = connect(at(template), { connections: 1 })
     await migrate(db)
+    await seed?.(db)
     await db[Symbol.asyncDispose]()
   }
   const name = `test_${randomBytes(6).toString('hex')}`
