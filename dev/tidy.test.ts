@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { test } from 'node:test'
+import { settingsPage } from './settings-page.ts'
 
 const root = join(import.meta.dirname, '..')
 const programs = ['server', 'cli', 'supervisor', 'images']
@@ -117,3 +118,7 @@ function isTypeOnly(file: string, from: string): boolean {
     `(?:import|export) (?!type\\b)[^;']*?from '${escaped}'|import '${escaped}'|import\\('${escaped}'\\)`,
   ).test(sources.get(file)!)
 }
+
+test('the page of settings is what the table says', () => {
+  assert.equal(readFileSync(join(root, 'docs/settings.md'), 'utf8'), settingsPage())
+})
