@@ -19,11 +19,19 @@ import type { Expand, KeyPart, Options, Query } from './tree.ts'
 export function compileRead(model: Model, resource: Resource, query: Query, scope: Scope): Plan {
   const statement = new Statement(model, scope)
   const row = statement.row(resource)
-  const page = pageOf(statement, row, query.options, [
-    statement.visible(row),
-    ...keyConditions(statement, row, query.key),
-  ])
-  const list = selectList(statement, row, query.options)
+  const { options } = query
+  const conditions = [statement.visible(row), ...keyConditions(statement, row, query.key)]
+  const deep = options.skip !== undefined
+  const page = pageOf(statement, row, options, conditions, deep ? 'id' : '*')
+  const list = selectList(statement, row, options)
+  if (deep) {
+    // Ids first: what is skipped is read from an index where there is one, and never as whole rows.
+    const all = `select id, row_number() over () as n from (${page}) p`
+    return statement.plan(
+      `select '[' || coalesce(string_agg(row_to_json(o)::text, ',' order by p.n), '') || ']' as d
+       from (${all}) p join ${resource.from} ${row.alias} on ${row.alias}.id = p.id cross join lateral (select ${list}) o`,
+    )
+  }
   // The page has its own order and limit, and the outer query has neither joins nor sorting: rows arrive in the page's order.
   return statement.plan(
     `select '[' || coalesce(string_agg(row_to_json(o)::text, ','), '') || ']' as d
@@ -74,14 +82,20 @@ export function compileLinked(model: Model, resource: Resource, scope: Scope): P
 }
 
 /** Only the rows of the page, as columns: what is computed or expanded is worked out for these and no others. */
-function pageOf(statement: Statement, row: Row, options: Options, conditions: string[]): string {
+function pageOf(
+  statement: Statement,
+  row: Row,
+  options: Options,
+  conditions: string[],
+  columns: 'id' | '*' = '*',
+): string {
   if (options.filter) conditions.push(condition(statement, row, options))
   const orders = (options.orderby ?? []).map(({ by, descending }) => {
     const { sql, type } = compileExpression(statement, { it: row }, by)
     if (type === 'json') throw badRequest('cannot order by a JSON field')
     return descending ? `${sql} desc` : sql
   })
-  let sql = `select ${row.alias}.* from ${row.resource.from} ${row.alias} where ${conditions.join(' and ')}`
+  let sql = `select ${row.alias}.${columns} from ${row.resource.from} ${row.alias} where ${conditions.join(' and ')}`
   sql += ` order by ${[...orders, `${row.alias}.id`].join(', ')}` // by id at last: pages neither overlap nor miss
   if (options.top !== undefined) sql += ` limit ${options.top}`
   if (options.skip !== undefined) sql += ` offset ${statement.value('integer', options.skip)}`
