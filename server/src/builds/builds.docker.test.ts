@@ -35,7 +35,7 @@ const target = async (): Promise<number> =>
 
 /** What processes of builds run in the organization's builder. */
 async function runningInBuilder(): Promise<string> {
-  using engine = new Engine()
+  using engine = new Engine(server.ctx.config.dockerHost)
   const label = [`io.copal.platform=${platformId(server.ctx)}`]
   const [container] = await listContainers(engine, { filters: { label } })
   const { Processes } = await engine.json<{ Processes: string[][] }>(
@@ -356,7 +356,7 @@ test(
       onLine: ({ message }) => /begun \d/.test(message) && begun.resolve(),
     })
     await begun.promise
-    using engine = new Engine()
+    using engine = new Engine(server.ctx.config.dockerHost)
     const label = [`io.copal.platform=${platformId(other.ctx)}`]
     const stopped = other[Symbol.asyncDispose]()
     assert.match((await pushing).error!, /the platform is being stopped/)

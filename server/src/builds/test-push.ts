@@ -14,6 +14,7 @@ export async function buildingServer(settings: Record<string, string> = {}): Pro
     COPAL_HOST: '0.0.0.0',
     COPAL_BUILD_DISK: '3G',
     COPAL_BUILD_MEMORY: '2G',
+    ...(process.env.DOCKER_HOST && { COPAL_DOCKER_HOST: process.env.DOCKER_HOST }),
     ...settings,
   })
   const id = platformId(server.ctx)
@@ -22,7 +23,7 @@ export async function buildingServer(settings: Record<string, string> = {}): Pro
     ...server,
     async [Symbol.asyncDispose]() {
       await stop()
-      using engine = new Engine()
+      using engine = new Engine(server.ctx.config.dockerHost)
       for (const { Name } of await listVolumes(engine, { name: [`copal-builder-${id}-`] })) {
         await removeContainer(engine, Name, { force: true }).catch(() => {})
         await removeVolume(engine, Name, true).catch(() => {})
