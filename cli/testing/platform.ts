@@ -32,7 +32,7 @@ export interface Platform extends AsyncDisposable {
   call(method: string, path: string, body?: unknown, token?: string): Promise<any>
   /** A device that registered as a real one does. */
   device(fleet: string, fields?: Record<string, unknown>): Promise<{ id: number; uuid: string; key: string }>
-  /** A release as clients make one that built it themselves. */
+  /** A release as clients make one that built it themselves; of no service, so that nothing needs to be in the registry. */
   release(fleet: string, fields?: Record<string, unknown>): Promise<{ id: number; commit: string }>
   stop(): Promise<void>
   restart(): Promise<void>
@@ -106,7 +106,7 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
       const body = {
         belongs_to__application: id,
         commit,
-        composition: { services: { main: { build: '.' } } },
+        composition: { services: {} },
         status: 'success',
         source: 'local',
         start_timestamp: new Date().toISOString(),
