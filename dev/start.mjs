@@ -17,8 +17,9 @@ mkdirSync(dataDir, { recursive: true })
 
 const started = []
 let stopping = false
-process.on('SIGINT', stop)
-process.on('SIGTERM', stop)
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop)
+// Whoever reads us is gone: the terminal was closed. What we started must not stay behind.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', stop)
 
 if (!hasProgram('git')) installDebian(['git'], 'the platform takes pushes with it')
 const docker = await startDocker(join(dataDir, 'docker'))
@@ -93,10 +94,10 @@ function addFirstDevice(env, user) {
 
 async function startDatabase() {
   const folder = join(dataDir, 'postgres')
-  const database = await startPostgres(folder)
-  const current = { stop: database.stop }
+  let current = startPostgres(folder)
+  started.push({ stop: async () => (await current.catch(() => undefined))?.stop() }) // also while it still starts
+  const database = await current
   watch(database)
-  started.push({ stop: () => current.stop() })
   return database
 
   // The server waits and reconnects by itself while the database is started again.
@@ -104,9 +105,8 @@ async function startDatabase() {
     running.exited.then(async () => {
       if (stopping) return
       console.error('PostgreSQL ended; starting it again')
-      const next = await startPostgres(folder).catch((error) => fail(error.message))
-      current.stop = next.stop
-      watch(next)
+      current = startPostgres(folder)
+      watch(await current.catch((error) => fail(error.message)))
     })
   }
 }

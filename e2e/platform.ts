@@ -1,6 +1,6 @@
 // A whole platform for a story: started as a newcomer starts it, with a data folder and a port of its own.
 import { spawn, type ChildProcess } from 'node:child_process'
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -23,6 +23,14 @@ export interface Platform extends AsyncDisposable {
   parent: ChildProcess
   /** Process id of the server itself. */
   serverPid(): Promise<number>
+  /** Process id of PostgreSQL's postmaster. */
+  databasePid(): Promise<number>
+  /** As `COPAL_DATABASE_URL`: for proofs that look at rows. */
+  databaseUrl: string
+  /** Resolves when the server answers (it may have been killed just now). */
+  answers(): Promise<void>
+  /** GET of a path, as the administrator; throws unless it is answered with 200. */
+  get(path: string): Promise<any>
   dataDir: string
   /** A scratch folder that goes away with the platform. */
   folder: string
@@ -43,6 +51,8 @@ export interface Project {
   git(...args: string[]): Promise<Ran>
   write(path: string, content: string): Promise<void>
   commit(message?: string): Promise<string>
+  /** Address of a fleet's git remote, with name and password. */
+  remote(fleet: string): string
   /** `git push` of HEAD to `main` of the fleet. */
   push(fleet: string, ...flags: string[]): Promise<Ran>
 }
@@ -54,8 +64,12 @@ export interface Device {
   address: string
   show(): Promise<any>
   logs(): Promise<string[]>
+  /** Name of the container that it is, on this machine's engine. */
+  container: string
   /** Runs `docker <args>` on the device's own engine. */
   docker(...args: string[]): Promise<string>
+  /** Process id, on this machine, of the supervisor itself (not of its init). */
+  supervisorPid(): Promise<number>
 }
 
 /** Starts PostgreSQL, server and whatever else `npm start` starts; `--no-device` unless `device` is set. */
@@ -78,40 +92,54 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
     GIT_TERMINAL_PROMPT: '0',
     ...settings,
   }
-  let parent: ChildProcess
+  let parent: ChildProcess | undefined
   let log = ''
 
   async function start(): Promise<void> {
     log = ''
-    parent = spawn(process.execPath, [join(root, 'dev/start.mjs'), '--no-device'], {
+    const child = spawn(process.execPath, [join(root, 'dev/start.mjs'), '--no-device'], {
       env: environment,
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     })
-    for (const stream of [parent.stdout!, parent.stderr!])
+    parent = child
+    for (const stream of [child.stdout, child.stderr])
       stream.setEncoding('utf8').on('data', (text: string) => {
         log = (log + text).slice(-200_000)
         if (process.env.COPAL_E2E_SHOW) process.stderr.write(text)
       })
     const ended = new Promise<never>((_, failed) =>
-      parent.once('exit', (code) => failed(new Error(`npm start ended with ${code}:\n${log}`))),
+      child.once('exit', (code) => failed(new Error(`npm start ended with ${code}:\n${log}`))),
     )
     ended.catch(() => {})
     await Promise.race([
       ended,
       until(
         async () => log.includes('Copal is ready'),
-        minutes,
-        () => `no platform after a minute:\n${log}`,
+        5 * minutes, // the very first start installs packages
+        () => `no platform after five minutes:\n${log}`,
       ),
     ])
   }
 
   async function stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
-    if (parent.exitCode !== null || parent.signalCode) return
-    const exited = new Promise((done) => parent.once('exit', done))
-    parent.kill(signal)
+    const child = parent
+    if (!child || child.exitCode !== null || child.signalCode) return
+    const exited = new Promise((done) => child.once('exit', done))
+    child.kill(signal)
     await exited
+  }
+
+  const databaseFolder = join(dataDir, 'postgres')
+  let token = ''
+  async function get(path: string): Promise<any> {
+    const response = await fetch(url + path, {
+      headers: { authorization: `Bearer ${token}` },
+      signal: AbortSignal.timeout(30_000),
+    })
+    if (!response.ok)
+      throw new Error(`${path} was answered with ${response.status}: ${await response.text()}`)
+    return response.json()
   }
 
   async function tryCopal(...args: string[]): Promise<Ran> {
@@ -125,9 +153,10 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
   }
   const json = async (...args: string[]) => JSON.parse(await copal(...args, '--json'))
 
-  await start()
   starting.defer(() => stop())
+  await start()
   await copal('login', url, '--user', 'admin', '--password', password)
+  token = await login(url)
   starting.defer(async () => {
     await tryCopal('device', 'rm', '--virtual', '--all', '--yes')
   })
@@ -137,7 +166,7 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
     url,
     port,
     get parent() {
-      return parent
+      return parent!
     },
     dataDir,
     folder,
@@ -146,8 +175,20 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
     json,
     start,
     stop,
+    get,
+    async answers() {
+      await until(
+        () => get('/actor/v1/whoami'),
+        minutes,
+        () => `the server does not answer:\n${log}`,
+      )
+    },
+    databaseUrl: `postgres:///copal?host=${encodeURIComponent(join(databaseFolder, 'socket'))}&user=copal`,
+    async databasePid() {
+      return Number((await readFile(join(databaseFolder, 'data', 'postmaster.pid'), 'utf8')).split('\n')[0])
+    },
     async serverPid() {
-      const { stdout } = await run('ps', ['-o', 'pid=,args=', '--ppid', String(parent.pid)])
+      const { stdout } = await run('ps', ['-o', 'pid=,args=', '--ppid', String(parent!.pid)])
       const line = stdout.split('\n').find((each) => each.includes('server/src/main.ts'))
       return Number(line?.trim().split(' ')[0])
     },
@@ -167,26 +208,43 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
     },
     async addDevice(fleet) {
       const { uuid, name, address } = await json('device', 'add', '--virtual', '--fleet', fleet)
+      const container = `copal-device-${uuid.slice(0, 7)}`
       return {
         uuid,
         name,
         address,
+        container,
         show: () => json('device', 'show', uuid),
         async logs() {
           return (await json('logs', uuid)).map((line: { message: string }) => line.message)
         },
         async docker(...args) {
-          const ran = await run('docker', ['exec', `copal-device-${uuid.slice(0, 7)}`, 'docker', ...args], {
+          const ran = await run('docker', ['exec', container, 'docker', ...args], {
             env: environment,
           })
           if (ran.code !== 0)
             throw new Error(`docker ${args.join(' ')} on the device ended with ${ran.code}: ${ran.stderr}`)
           return ran.stdout.trim()
         },
+        async supervisorPid() {
+          const { stdout } = await run('docker', ['top', container, '-eo', 'pid,args'], { env: environment })
+          const line = stdout.split('\n').find((each) => /^\s*\d+ node .*supervisor\.js/.test(each))
+          if (!line) throw new Error(`no supervisor runs on ${name}`)
+          return Number(line.trim().split(' ')[0])
+        },
       }
     },
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
+}
+
+async function login(url: string): Promise<string> {
+  const response = await fetch(`${url}/login_`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ username: 'admin', password }),
+  })
+  return response.text()
 }
 
 function projectIn(folder: string, remote: string, environment: NodeJS.ProcessEnv): Project {
@@ -204,6 +262,7 @@ function projectIn(folder: string, remote: string, environment: NodeJS.ProcessEn
       ],
       { cwd: folder, env: environment },
     )
+  const remoteOf = (fleet: string) => `${remote}/git/${fleet}.git`
   return {
     folder,
     git,
@@ -214,7 +273,8 @@ function projectIn(folder: string, remote: string, environment: NodeJS.ProcessEn
       if (done.code !== 0) throw new Error(done.stderr)
       return (await git('rev-parse', 'HEAD')).stdout.trim()
     },
-    push: (fleet, ...flags) => git('push', ...flags, `${remote}/git/${fleet}.git`, 'HEAD:main'),
+    remote: remoteOf,
+    push: (fleet, ...flags) => git('push', ...flags, remoteOf(fleet), 'HEAD:main'),
   }
 }
 
