@@ -273,8 +273,19 @@ test('a config.json for hardware goes to standard output, or to a file that only
   assert.equal(config.applicationId, id)
   const file = join(folder, 'config.json')
   const { err } = await platform.copal(
-    ...['device', 'config', '-f', 'metal', '-o', file],
-    ...['--wifi', 'Hof', '--wifi-key', 'geheim', '--poll', '10', '--development'],
+    'device',
+    'config',
+    '-f',
+    'metal',
+    '-o',
+    file,
+    '--wifi',
+    'Hof',
+    '--wifi-key',
+    'geheim',
+    '--poll',
+    '10',
+    '--development',
   )
   assert.match(err, /^Wrote .* for admin\/metal/)
   assert.equal((await stat(file)).mode & 0o777, 0o600)
