@@ -264,11 +264,13 @@ test('who is not logged in sees device types, public fleets and what these relea
       server,
       undefined,
       'GET',
-      'application?$select=slug&$expand=owns__release($select=commit,build_log),owns__device,application_tag($select=tag_key),application_environment_variable',
+      'application?$select=slug&$expand=owns__release($select=commit,build_log;$expand=release_image($expand=image($select=build_log,error_message,dockerfile))),owns__device,application_tag($select=tag_key),application_environment_variable',
     )
   ).d
   assert.equal(seen.slug, home.fleet.slug)
   assert.equal(seen.owns__release.length, 1)
+  for (const { image } of seen.owns__release[0].release_image)
+    assert.deepEqual(image, [{ build_log: null, error_message: null, dockerfile: null }])
   assert.deepEqual(seen.owns__device, [])
   assert.deepEqual(seen.application_environment_variable, [])
   assert.deepEqual(seen.application_tag, [{ tag_key: 'secret' }])

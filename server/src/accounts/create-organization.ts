@@ -4,7 +4,8 @@ import type { Tx } from '../kit/db/db.ts'
 import { badRequest, unauthorized } from '../problems.ts'
 
 /** Handles that mean something to clients and devices: theirs are the platform's own applications. */
-const reserved = new Set(['balena_os', 'balena', 'copal'])
+/** The platform's own: applications of devices, and repositories of the registry. */
+export const reserved = new Set(['balena_os', 'balena', 'copal', 'v2'])
 
 /** A new organization, whose administrator is who made it. The handle is derived from the name where none is given. */
 export async function createOrganization(

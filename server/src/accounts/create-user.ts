@@ -3,6 +3,7 @@ import type { Context } from '../context.ts'
 import { hashPassword } from '../auth/passwords.ts'
 import { uniqueViolation } from '../kit/db/db.ts'
 import { badRequest, conflict } from '../problems.ts'
+import { checkHandle } from './create-organization.ts'
 
 /** A user with an organization of the same name, which clients count on (`copal fleet create` without `--organization`). */
 export async function createUser(
@@ -13,6 +14,7 @@ export async function createUser(
     throw badRequest(
       `cannot name a user ${JSON.stringify(user.username)} · use lower-case letters, digits and underscores`,
     )
+  checkHandle(user.username) // the organization of the same name
   const passwordHash = await hashPassword(user.password)
   try {
     return await ctx.db.transaction(async ({ sql }) => {

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import type { Context } from '../context.ts'
 import { signSession } from '../auth/session.ts'
+import { reserved } from './create-organization.ts'
 import { createUser } from './create-user.ts'
 
 /**
@@ -20,7 +21,7 @@ export async function firstAdministrator(
       .toLowerCase()
       .replace(/[^a-z0-9_]/g, '_')
       .slice(0, 73)
-    await createUser(ctx, { username, email, password })
+    await createUser(ctx, { username: reserved.has(username) ? 'admin' : username, email, password })
     return { email, password }
   })
 }

@@ -43,6 +43,12 @@ const ownOnly =
   (row) =>
     `case when ${inFleet(row)} then ${row}.${column} end`
 
+const ownImageOnly =
+  (column: string): RowSql =>
+  (row) =>
+    `case when exists (select 1 from service s where s.id = ${row}.is_a_build_of__service
+       and s.application = any(array(select id from fleets_seen))) then ${row}.${column} end`
+
 export const releaseResources = [
   resource('release', {
     fields: {
@@ -120,9 +126,9 @@ export const releaseResources = [
       push_timestamp: nullable(date),
       content_hash: nullable(text),
       image_size: nullable(bigint),
-      dockerfile: nullable(text),
-      build_log: nullable(text),
-      error_message: nullable(text),
+      dockerfile: shownAs(nullable(text), ownImageOnly('dockerfile')),
+      build_log: shownAs(nullable(text), ownImageOnly('build_log')),
+      error_message: shownAs(nullable(text), ownImageOnly('error_message')),
       project_type: nullable(text),
       contract: nullable(json),
     },

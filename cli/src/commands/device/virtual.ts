@@ -1,6 +1,7 @@
 // Virtual devices live on the Docker Engine of the machine where this is typed.
 import type { Command } from 'commander'
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
+import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { engineFromEnvironment, type Engine } from '@copal/engine/engine.ts'
 import { confirmed } from '../../confirm.ts'
@@ -97,8 +98,9 @@ async function make(
   fleet: { id: number; slug: string },
   options: AddOptions,
 ): Promise<string> {
-  const port80 = Number(options.port ?? 0)
-  if (!Number.isInteger(port80) || port80 < 0 || port80 > 65535)
+  // A port of its own for good: the engine would choose another one at each boot.
+  const port80 = options.port === undefined ? await freePort() : Number(options.port)
+  if (!Number.isInteger(port80) || port80 < 1 || port80 > 65535)
     throw new Problem(`cannot publish port ${options.port} · give a number up to 65535`)
   const image = await makeImage(['device'], remark)
   const [
@@ -124,6 +126,19 @@ async function make(
   })
   await startVirtualDevice(engine, uuid)
   return uuid
+}
+
+/** Outside of the range that the system gives to outgoing connections, so that it is still free at the next boot. */
+async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < 50; attempt++) {
+    const port = randomInt(20_000, 30_000)
+    const server = createServer()
+    const free = await new Promise<boolean>((done) =>
+      server.once('error', () => done(false)).listen(port, '127.0.0.1', () => server.close(() => done(true))),
+    )
+    if (free) return port
+  }
+  throw new Problem("cannot find a free port for the device's port 80 · give one with --port")
 }
 
 /** A new device starts its engine, fetches the supervisor and registers: some 15 s, minutes the very first time. */
