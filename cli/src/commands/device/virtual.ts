@@ -37,7 +37,6 @@ export function addDevice(device: Command): void {
     .option(
       '-p, --port <port>',
       "publish the device's port 80 on this port of 127.0.0.1; any free one otherwise",
-      '0',
     )
     .option('--no-wait', 'do not wait until it is online')
     .option('--first', 'make the fleet where it is missing, and start the device that was made so before')
