@@ -3,14 +3,17 @@
 // which came with the packages, takes over.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import module from 'node:module'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '..', '..')
 const program = join(import.meta.dirname, '..', 'src', 'main.ts')
 
-if (Number(process.versions.node.split('.')[0]) >= 24) await import(program)
-else {
+if (Number(process.versions.node.split('.')[0]) >= 24) {
+  module.enableCompileCache?.() // halves the start
+  await import(program)
+} else {
   const node = join(root, 'node_modules', `node-linux-${process.arch}`, 'bin', 'node')
   if (!existsSync(node)) {
     console.error('cannot find Node 24 · run npm ci in the folder of the project, or install Node 24')

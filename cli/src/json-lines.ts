@@ -1,5 +1,5 @@
+import type { IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { createInterface } from 'node:readline'
 import { refusal, send } from './http.ts'
 import { Problem } from './problem.ts'
 import type { Settings } from './settings.ts'
@@ -27,25 +27,31 @@ export async function* jsonLines<Entry>(
     }).catch((error) => {
       throw new Lost((error as Error).message)
     })
-    answer.on('data', () => timer.refresh())
     const status = answer.statusCode!
     if (status !== 200) {
       const body = await text(answer)
       if (status === 429 || status >= 500) throw new Lost(`the platform answered ${status}`)
       throw refusal(status, body)
     }
-    const lines = createInterface({ input: answer, crlfDelay: Infinity })
-    const broken = new Promise<never>((_, failed) =>
-      answer.once('error', (error) => failed(new Lost(error.message))),
-    )
-    broken.catch(() => {})
-    for await (const line of lines) {
-      if (!line) continue
-      yield JSON.parse(line) as Entry
-    }
-    if (answer.errored) await broken
+    for await (const line of linesOf(answer, () => timer.refresh())) if (line) yield JSON.parse(line) as Entry
   } finally {
     clearTimeout(timer)
     silent.abort()
+  }
+}
+
+/** An end in the middle of a line is no line: the connection broke. */
+async function* linesOf(answer: IncomingMessage, onBytes: () => void): AsyncGenerator<string> {
+  answer.setEncoding('utf8')
+  let rest = ''
+  try {
+    for await (const chunk of answer) {
+      onBytes()
+      const lines = (rest + chunk).split('\n')
+      rest = lines.pop()!
+      yield* lines
+    }
+  } catch (error) {
+    throw new Lost((error as Error).message)
   }
 }

@@ -10,6 +10,8 @@ import { ensureDatabase } from '../../dev/postgres.mjs'
 
 const root = join(import.meta.dirname, '..', '..')
 export const password = 'correct horse'
+// Kept between runs: most of the start of a program is reading its sources.
+const compileCache = join(tmpdir(), 'copal-test-compile-cache')
 
 export interface Ran {
   code: number | null
@@ -31,7 +33,7 @@ export interface Platform extends AsyncDisposable {
   /** A JSON request as `admin`, or with another token. */
   call(method: string, path: string, body?: unknown, token?: string): Promise<any>
   /** A device that registered as a real one does. */
-  device(fleet: string, fields?: Record<string, unknown>): Promise<{ id: number; uuid: string; key: string }>
+  device(fleet: string, name?: string): Promise<{ id: number; uuid: string; key: string }>
   /** A release as clients make one that built it themselves; of no service, so that nothing needs to be in the registry. */
   release(fleet: string, fields?: Record<string, unknown>): Promise<{ id: number; commit: string }>
   stop(): Promise<void>
@@ -55,6 +57,7 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
     COPAL_ADMIN_PASSWORD: password,
     COPAL_LOG_LEVEL: 'error',
     COPAL_DOCKER_HOST: `unix://${join(folder, 'no-docker.sock')}`,
+    NODE_COMPILE_CACHE: compileCache,
     ...settings,
   }
   let server = await startServer(environment)
@@ -92,12 +95,13 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
     ok,
     json,
     copal: (...args) => start(args).ended,
-    async device(fleet, fields = {}) {
+    async device(fleet, name) {
       const { id } = await json('fleet', 'show', fleet)
       const provisioning = await call('POST', `/api-key/application/${id}/provisioning`, {})
       const [uuid, key] = [randomBytes(16).toString('hex'), randomBytes(16).toString('hex')]
-      const body = { application: id, device_type: 'genericx86-64-ext', uuid, api_key: key, ...fields }
+      const body = { application: id, device_type: 'genericx86-64-ext', uuid, api_key: key }
       const made = await call('POST', '/device/register', body, provisioning)
+      if (name) await call('PATCH', `/v7/device(${made.id})`, { device_name: name })
       return { id: made.id, uuid, key }
     },
     async release(fleet, fields = {}) {
@@ -135,7 +139,7 @@ export interface Running {
 /** `copal` in a folder of its own for what it remembers; no terminal, no input. */
 export function startCopal(args: string[], environment: Record<string, string>): Running {
   const child = spawn(process.execPath, [join(root, 'cli/src/main.ts'), ...args], {
-    env: { ...process.env, TZ: 'UTC', ...environment },
+    env: { ...process.env, TZ: 'UTC', NODE_COMPILE_CACHE: compileCache, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 60_000,
   })
