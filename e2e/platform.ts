@@ -228,9 +228,9 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
         },
         async supervisorPid() {
           const { stdout } = await run('docker', ['top', container, '-eo', 'pid,args'], { env: environment })
-          const line = stdout.split('\n').find((each) => /^\s*\d+ node .*supervisor\.js/.test(each))
+          const line = stdout.split('\n').find((each) => /^\s*\d+\s+node .*supervisor\.js/.test(each))
           if (!line) throw new Error(`no supervisor runs on ${name}`)
-          return Number(line.trim().split(' ')[0])
+          return Number.parseInt(line)
         },
       }
     },
