@@ -93,6 +93,7 @@ export class Line {
         if (!isBinary) this.#hear(String(data))
       })
       socket.on('error', (error) => {
+        platform.doubt(error)
         if (!signal.aborted) log.warn(`the line failed: ${reasonOf(error)}`)
       })
       socket.on('close', () => resolve())

@@ -98,6 +98,7 @@ export class LogStream {
         lifetime = Math.min(life.longest, lifetime * 2)
       } catch (error) {
         failures += 1
+        platform.doubt(error as NodeJS.ErrnoException)
         log.warn(`cannot send logs: ${reasonOf(error)}`)
         await pause(jittered(Math.min(60_000, 1000 * 2 ** (failures - 1))), signal)
       }

@@ -1,7 +1,7 @@
 // The platform, over HTTP(S): one place that knows its address, its certificate and our key.
 import http from 'node:http'
 import https from 'node:https'
-import { rootCertificates } from 'node:tls'
+import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls'
 import type { ClientRequest, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 
 export interface Answer {
@@ -22,21 +22,30 @@ export interface Asking {
 /** Longest wait for an answer, in ms (the wire's default for devices). */
 const patience = 59_000
 
+/** What TLS says when no authority that is believed has signed. */
+const unknownAuthority = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+])
+
 export class Platform {
   /** Without a slash at its end. */
   readonly endpoint: string
   readonly #key: string
   readonly #ca: string | undefined
-  readonly #agent: http.Agent
+  #agent: http.Agent
+  #believesAll = false
+  #context: SecureContext | undefined
 
   /** @param rootCa PEM in base64, as config.json has it; trusted besides the authorities that the runtime brings */
   constructor(endpoint: string, key: string, rootCa?: string) {
     this.endpoint = endpoint.replace(/\/+$/, '')
     this.#key = key
     this.#ca = rootCa ? Buffer.from(rootCa, 'base64').toString('utf8') : undefined
-    // Connections are kept for a short while only, and the kernel does not probe them: an idle device sends nothing.
-    const kept = { keepAlive: true, keepAliveMsecs: 300_000, maxFreeSockets: 1, timeout: 20_000 }
-    this.#agent = this.secure ? new https.Agent({ ...kept, ...this.trust() }) : new http.Agent(kept)
+    this.#agent = this.#makeAgent()
   }
 
   get secure(): boolean {
@@ -47,10 +56,32 @@ export class Platform {
     this.#agent.destroy()
   }
 
-  /** TLS options: which authorities are believed. */
-  trust(): { ca?: string[] } {
-    // Naming one replaces the built-in ones, so they are named too (1 MB).
-    return this.#ca === undefined ? {} : { ca: [this.#ca, ...rootCertificates] }
+  /**
+   * TLS options: which authorities are believed. One context for all connections, and at first with the platform's own authority
+   * alone: the built-in ones take 3 MB, and are needed only where a public one signs for the platform.
+   */
+  trust(): { secureContext?: SecureContext } {
+    if (this.#ca === undefined || !this.secure) return {}
+    this.#context ??= createSecureContext({
+      ca: this.#believesAll ? [this.#ca, ...rootCertificates] : this.#ca,
+    })
+    return { secureContext: this.#context }
+  }
+
+  /** Hears how a connection failed. Where the platform's certificate comes from another authority, the built-in ones count from now on. */
+  doubt(error: NodeJS.ErrnoException): boolean {
+    if (this.#ca === undefined || this.#believesAll || !unknownAuthority.has(error.code ?? '')) return false
+    this.#believesAll = true
+    this.#context = undefined
+    this.#agent.destroy()
+    this.#agent = this.#makeAgent()
+    return true
+  }
+
+  #makeAgent(): http.Agent {
+    // Connections are kept for a short while only, and the kernel does not probe them: an idle device sends nothing.
+    const kept = { keepAlive: true, keepAliveMsecs: 300_000, maxFreeSockets: 1, timeout: 20_000 }
+    return this.secure ? new https.Agent({ ...kept, ...this.trust() }) : new http.Agent(kept)
   }
 
   authorization(key = this.#key): { authorization: string } {
@@ -82,6 +113,7 @@ export class Platform {
         asking.signal?.removeEventListener('abort', abort)
       })
       request.on('error', (error: NodeJS.ErrnoException) => {
+        if (this.doubt(error)) return void this.ask(method, path, asking).then(resolve, reject)
         // A kept connection that the other side had just closed: nothing of this request was handled.
         if (request.reusedSocket && error.code === 'ECONNRESET' && !asking.signal?.aborted) {
           this.ask(method, path, asking).then(resolve, reject)
