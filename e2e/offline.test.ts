@@ -1,7 +1,7 @@
 // The platform comes and goes: devices run on without it, and it loses nothing.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { startPlatform, run, until, type Device, type Platform, type Project } from './platform.ts'
+import { startPlatform, until, type Device, type Platform, type Project } from './platform.ts'
 import { answerOf, smallApp, smallSource, untilAnswers, untilRuns } from './small-app.ts'
 
 const minute = 60_000
@@ -65,8 +65,7 @@ test('a device runs on while the platform is away, and starts its containers by 
   assert.equal(await answerOf(device), 'first')
   assert.equal(await startedAt(), before, 'the container is still the same')
 
-  const booted = await run('docker', ['restart', device.container])
-  assert.equal(booted.code, 0, booted.stderr)
+  await device.reboot()
   await untilBooted()
   assert.notEqual(await startedAt(), before, 'it was started anew')
 

@@ -66,6 +66,8 @@ export interface Device {
   logs(): Promise<string[]>
   /** Name of the container that it is, on this machine's engine. */
   container: string
+  /** As when its power is cut and comes back. The engine then publishes its port 80 elsewhere: `address` is another. */
+  reboot(): Promise<void>
   /** Runs `docker <args>` on the device's own engine. */
   docker(...args: string[]): Promise<string>
   /** Process id, on this machine, of the supervisor itself (not of its init). */
@@ -217,6 +219,12 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
         show: () => json('device', 'show', uuid),
         async logs() {
           return (await json('logs', uuid)).map((line: { message: string }) => line.message)
+        },
+        async reboot() {
+          const booted = await run('docker', ['restart', '--time', '0', container], { env: environment })
+          if (booted.code !== 0) throw new Error(`${name} did not boot: ${booted.stderr}`)
+          const { stdout } = await run('docker', ['port', container, '80/tcp'], { env: environment })
+          this.address = `http://${stdout.trim()}`
         },
         async docker(...args) {
           const ran = await run('docker', ['exec', container, 'docker', ...args], {
