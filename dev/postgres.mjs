@@ -34,7 +34,8 @@ export async function startPostgres(folder, options = {}) {
   const url = `postgres:///copal?host=${encodeURIComponent(socket)}&user=copal`
 
   const running = runningPid(data)
-  if (running && (await answers(socket))) return handle(url, running, undefined)
+  if (running && (await untilAnswers(socket, () => runningPid(data) === running)))
+    return handle(url, running, undefined)
 
   const run = runner(folder, socket)
   if (!existsSync(join(data, 'PG_VERSION'))) {
@@ -247,19 +248,38 @@ function alive(pid) {
   }
 }
 
-function answers(socket) {
+/**
+ * 'ready' when queries are answered, 'not yet' when only the socket is (the log of a crash is being replayed, or it is about
+ * to end), undefined when nobody listens.
+ */
+function stateOf(socket) {
   return new Promise((done) => {
-    const connection = connect(join(socket, '.s.PGSQL.5432'))
-    connection.once('connect', () => done(true) || connection.destroy())
-    connection.once('error', () => done(false))
+    const connection = connect(join(socket, '.s.PGSQL.5432'), () => connection.write(hello))
+    // 'R': who we are is fine; 'E': an error.
+    connection.once('data', (answer) => {
+      done(answer.toString('latin1', 0, 1) === 'R' ? 'ready' : 'not yet')
+      connection.destroy()
+    })
+    connection.once('error', () => done(undefined))
+    connection.once('close', () => done(undefined))
   })
 }
 
-/** The socket takes connections a moment before queries are answered; clients wait for that by themselves. */
-async function untilAnswers(socket) {
-  for (let i = 0; i < 600; i++) {
-    if (await answers(socket)) return true
-    await sleep(50)
+/** PostgreSQL's first message: length, protocol 3.0, who wants what. */
+const hello = (() => {
+  const wish = Buffer.from('user\0copal\0database\0postgres\0\0')
+  const head = Buffer.alloc(8)
+  head.writeInt32BE(head.length + wish.length, 0)
+  head.writeInt32BE(3 << 16, 4)
+  return Buffer.concat([head, wish])
+})()
+
+/** Replaying the log of a crash may take a while. @param goesOn whether the one that listens is still the one we mean */
+async function untilAnswers(socket, goesOn) {
+  for (const end = Date.now() + 120_000; Date.now() < end; await sleep(50)) {
+    const state = await stateOf(socket)
+    if (state === 'ready') return true
+    if (goesOn && (state === undefined || !goesOn())) return false
   }
   return false
 }

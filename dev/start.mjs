@@ -17,9 +17,13 @@ mkdirSync(dataDir, { recursive: true })
 
 const started = []
 let stopping = false
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop)
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stop())
 // Whoever reads us is gone: the terminal was closed. What we started must not stay behind.
-for (const stream of [process.stdout, process.stderr]) stream.on('error', stop)
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => stop())
+process.on('uncaughtException', (error) => {
+  console.error(error)
+  stop(1)
+})
 
 if (!hasProgram('git')) installDebian(['git'], 'the platform takes pushes with it')
 const docker = await startDocker(join(dataDir, 'docker'))
@@ -111,12 +115,12 @@ async function startDatabase() {
   }
 }
 
-async function stop() {
+async function stop(code = 0) {
   if (stopping) return
   stopping = true
   console.log('\nStopping …')
   for (const part of started.reverse()) await part.stop()
-  process.exit(0)
+  process.exit(code)
 }
 
 function readArguments() {

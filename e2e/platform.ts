@@ -66,6 +66,8 @@ export interface Device {
   logs(): Promise<string[]>
   /** Name of the container that it is, on this machine's engine. */
   container: string
+  /** As when its power is cut and comes back. */
+  reboot(): Promise<void>
   /** Runs `docker <args>` on the device's own engine. */
   docker(...args: string[]): Promise<string>
   /** Process id, on this machine, of the supervisor itself (not of its init). */
@@ -157,8 +159,10 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
   await start()
   await copal('login', url, '--user', 'admin', '--password', password)
   token = await login(url)
+  const devices: string[] = []
   starting.defer(async () => {
-    await tryCopal('device', 'rm', '--virtual', '--all', '--yes')
+    const removed = await tryCopal('device', 'rm', '--virtual', '--all', '--yes')
+    if (removed.code !== 0) for (const uuid of devices) await removeContainer(uuid)
   })
   const parts = starting.move()
 
@@ -208,6 +212,7 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
     },
     async addDevice(fleet) {
       const { uuid, name, address } = await json('device', 'add', '--virtual', '--fleet', fleet)
+      devices.push(uuid)
       const container = `copal-device-${uuid.slice(0, 7)}`
       return {
         uuid,
@@ -217,6 +222,10 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
         show: () => json('device', 'show', uuid),
         async logs() {
           return (await json('logs', uuid)).map((line: { message: string }) => line.message)
+        },
+        async reboot() {
+          const booted = await run('docker', ['restart', '--time', '0', container], { env: environment })
+          if (booted.code !== 0) throw new Error(`${name} did not boot: ${booted.stderr}`)
         },
         async docker(...args) {
           const ran = await run('docker', ['exec', container, 'docker', ...args], {
@@ -236,6 +245,14 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
     },
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
+}
+
+/** What `copal device rm` does, where no platform answers any more. */
+async function removeContainer(uuid: string): Promise<void> {
+  const label = `label=io.copal.virtual-device=${uuid}`
+  await run('docker', ['rm', '-f', '-v', `copal-device-${uuid.slice(0, 7)}`])
+  const { stdout } = await run('docker', ['volume', 'ls', '-q', '--filter', label])
+  for (const volume of stdout.split('\n').filter(Boolean)) await run('docker', ['volume', 'rm', volume])
 }
 
 async function login(url: string): Promise<string> {

@@ -56,9 +56,12 @@ async function onePush(
   const ended = Date.now()
   const whole = (await answered) - begun
   const server = await serverPhases(platform, commit)
+  const known = Object.values(server.phases).reduce((sum, ms) => sum + ms, 0)
   return {
     whole,
     'git push': ended - begun,
+    // What git itself takes: its processes, its questions, the pack.
+    git: ended - begun - known,
     ...server.phases,
     ...(await devicePhases(platform, device, {
       since: begun,
@@ -96,8 +99,13 @@ async function serverPhases(
     () => `there is no build of ${commit}`,
   )
   const { d } = await platform.get(`/v7/release(${build.release})?$select=end_timestamp`)
-  return { phases: build.phases, finished: Date.parse(d[0].end_timestamp) }
+  const phases = Object.entries(build.phases as Phases).toSorted(([a], [b]) => place(a) - place(b))
+  return { phases: Object.fromEntries(phases), finished: Date.parse(d[0].end_timestamp) }
 }
+
+/** In the order in which they happen; one that is not known here goes to the end. */
+const order = ['receive', 'read', 'wait', 'builder', 'bases', 'build', 'upload', 'finish']
+const place = (phase: string) => (order.includes(phase) ? order.indexOf(phase) : order.length)
 
 /** From what the supervisor says in the device's log; its clock is this machine's. */
 async function devicePhases(
