@@ -80,7 +80,8 @@ async function memoryOf(pids: number[]): Promise<Memory> {
     const bytes = (field: string) => Number(new RegExp(`^${field}: +(\\d+) kB`, 'm').exec(text)?.[1]) * 1024
     sum.resident += bytes('Rss')
     sum.proportional += bytes('Pss')
-    sum.private += bytes('Private_Clean') + bytes('Private_Dirty')
+    // Clean pages are the runtime's own files: dropped and read again at will, and shared by all who run the same Node.js.
+    sum.private += bytes('Private_Dirty')
   }
   return sum
 }

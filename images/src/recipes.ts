@@ -92,10 +92,19 @@ export function supervisorImage(arch: Arch, folder: string): Recipe {
         'node',
         '--max-semi-space-size=1',
         '--max-old-space-size=64',
+        '--lite-mode', // no optimizing compiler: it waits more than it works
+        '--no-expose-wasm', // which goes with it
         '/usr/lib/copal/supervisor.js',
       ],
       Cmd: [],
-      Env: ['NODE_ENV=production', 'MALLOC_ARENA_MAX=2', 'LC_ALL=C.UTF-8'],
+      Env: [
+        'NODE_ENV=production',
+        'LC_ALL=C.UTF-8',
+        // What is free goes back to the system.
+        'MALLOC_ARENA_MAX=1',
+        'MALLOC_TRIM_THRESHOLD_=131072',
+        'UV_THREADPOOL_SIZE=2',
+      ],
       Labels: { 'io.copal.image': 'supervisor' },
       Healthcheck: {
         // bash speaks to a port without another Node.js being started for it every time.
