@@ -147,9 +147,15 @@ async function nothingStaysRunning(platform: Platform): Promise<void> {
     minute,
     async () => `releases stay running: ${JSON.stringify((await running()).d)}`,
   )
-  const { builds } = await platform.get('/builds/v1?limit=100')
-  const open = builds.filter(({ status }: { status: string }) => status === 'waiting' || status === 'running')
-  assert.deepEqual(open, [], 'builds that nobody works on')
+  const open = async () => {
+    const { builds } = await platform.get('/builds/v1?limit=100')
+    return builds.filter(({ status }: { status: string }) => status === 'waiting' || status === 'running')
+  }
+  await until(
+    async () => (await open()).length === 0,
+    minute,
+    async () => `builds that nobody works on: ${JSON.stringify(await open())}`,
+  )
 }
 
 /** Every blob that a row names is there, and every one that is there is what its name says. @returns how many there are */

@@ -34,18 +34,24 @@ export async function sweepBuilds(ctx: Context): Promise<number> {
 
 async function interruptBuild(ctx: Context, id: number): Promise<void> {
   await ctx.db.transaction(async (tx) => {
-    const [row] = await tx.sql<{ release: number | null; application: number }[]>`
-      update build set status = 'interrupted', error_message = ${sentence}, ended_at = ${ctx.now()}
-      where id = ${id} and status in ('waiting', 'running') returning release, application`
+    // The platform may have died between the release's success and the last words: then it is the truth that the build went well.
+    const [row] = await tx.sql<{ release: number | null; application: number; status: string }[]>`
+      update build b set status = ending.status, ended_at = ${ctx.now()},
+        error_message = case when ending.status = 'interrupted' then ${sentence} end
+      from (
+        select case when r.status = 'success' then 'success' else 'interrupted' end as status
+        from build dead left join release r on r.id = dead.release where dead.id = ${id}
+      ) ending
+      where b.id = ${id} and b.status in ('waiting', 'running') returning b.release, b.application, b.status`
     if (!row) return
     if (row.release !== null) {
       await tx.sql`
         update release set build_log = (select string_agg(lines, '' order by number) from build_log where build = ${id})
-        where id = ${row.release} and status = 'running'`
+        where id = ${row.release} and build_log is null`
       await tx.sql`delete from build_log where build = ${id}`
-      await endRelease(ctx, tx, row.release, 'interrupted', sentence)
+      if (row.status === 'interrupted') await endRelease(ctx, tx, row.release, 'interrupted', sentence)
     }
-    await tx.changed('build', { build: id, application: row.application, ended: 'interrupted' })
+    await tx.changed('build', { build: id, application: row.application, ended: row.status })
   })
 }
 

@@ -103,7 +103,8 @@ test('skopeo copies an image in, from one repository to the next, and out, and i
   )
   const into = ['copy', '--dest-tls-verify=false', '--dest-creds', credentials]
   const outOf = ['--src-tls-verify=false', '--src-creds', credentials]
-  await skopeo(...into, `docker-daemon:${image.name}`, one!)
+  const daemon = process.env.DOCKER_HOST ? ['--src-daemon-host', process.env.DOCKER_HOST] : []
+  await skopeo(...into, ...daemon, `docker-daemon:${image.name}`, one!)
   await skopeo(...into, ...outOf, one!, two!)
   await skopeo('copy', ...outOf, two!, `dir:${join(folder, 'back')}`)
   const manifest = await readFile(join(folder, 'back', 'manifest.json'))
