@@ -102,6 +102,19 @@ test('a build that was cancelled while it waited never begins', async () => {
   assert.equal(await statusOf(two), 'cancelled')
 })
 
+test('a copy that was killed after a release succeeded leaves a build that went well, with its log', async () => {
+  const dead = await openWithRelease()
+  const log = openLog(server.ctx, dead.build, silent)
+  log.line('built')
+  await log.close()
+  await sql`update build set copy = ${randomUUID()} where id = ${dead.build}`
+  await sql`update release set status = 'success' where id = ${dead.release}`
+  assert.equal(await sweepBuilds(server.ctx), 1)
+  assert.equal(await statusOf(dead.build), 'success')
+  const [row] = await sql`select status, build_log from release where id = ${dead.release}`
+  assert.deepEqual({ ...row }, { status: 'success', build_log: 'built\n' })
+})
+
 test('a killed copy leaves its builds and releases "interrupted", with the log that they had; living ones stay', async () => {
   const dead = await openWithRelease()
   const alive = await openWithRelease()
