@@ -32,7 +32,7 @@ console.log(`\n${page}`)
 
 async function prove(): Promise<string> {
   await using platform = await startPlatform()
-  return proof.run(platform, count, (line) => console.log(line))
+  return await proof.run(platform, count, (line) => console.log(line)) // the platform goes when this is left
 }
 
 function fail(asked: string): never {
