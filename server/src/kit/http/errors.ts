@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { ZodError } from 'zod'
 import type { Logger } from '../../log.ts'
+import { databaseIsAway } from '../db/away.ts'
 import { Problem } from '../../problems.ts'
 
 /** The translator for JSON endpoints. Clients show `body.message`; an OData error is a JSON string, made in `kit/odata`. */
@@ -32,6 +33,10 @@ export function problemOf(error: unknown): Problem | undefined {
       `cannot use ${issue?.path.join('.') || 'the body'}: ${issue?.message ?? 'not understood'}`,
     )
   }
+  if (databaseIsAway(error))
+    return new Problem(503, 'no_database', 'cannot reach the database just now · ask again', {
+      'Retry-After': '2',
+    })
   const status = (error as FastifyError).statusCode
   if (status && status < 500)
     return new Problem(status, 'bad_request', `cannot read the request: ${(error as Error).message}`)
