@@ -70,7 +70,7 @@ export interface Device {
   reboot(): Promise<void>
   /** Runs `docker <args>` on the device's own engine. */
   docker(...args: string[]): Promise<string>
-  /** Process id, on this machine, of the supervisor itself (not of its init). */
+  /** Process id, on this machine, of the supervisor itself (not of its init); waits until there is one. */
   supervisorPid(): Promise<number>
 }
 
@@ -235,12 +235,18 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
             throw new Error(`docker ${args.join(' ')} on the device ended with ${ran.code}: ${ran.stderr}`)
           return ran.stdout.trim()
         },
-        async supervisorPid() {
-          const { stdout } = await run('docker', ['top', container, '-eo', 'pid,args'], { env: environment })
-          const line = stdout.split('\n').find((each) => /^\s*\d+\s+node .*supervisor\.js/.test(each))
-          if (!line) throw new Error(`no supervisor runs on ${name}`)
-          return Number.parseInt(line)
-        },
+        supervisorPid: () =>
+          until(
+            async () => {
+              const { stdout } = await run('docker', ['top', container, '-eo', 'pid,args'], {
+                env: environment,
+              })
+              const line = stdout.split('\n').find((each) => /^\s*\d+\s+node .*supervisor\.js/.test(each))
+              return line === undefined ? undefined : Number.parseInt(line)
+            },
+            2 * minutes, // the engine waits up to a minute before it starts again what died several times
+            () => `no supervisor runs on ${name}`,
+          ),
       }
     },
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
