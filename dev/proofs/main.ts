@@ -1,6 +1,6 @@
 // `npm run proof -- <name>`: tries for long what the stories in e2e/ try briefly, prints figures, and writes them to
 // docs/proofs/<name>.md.
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startPlatform } from '../../e2e/platform.ts'
 import { describeMachine, machineText } from '../machine.ts'
@@ -27,8 +27,10 @@ ${told}
 
 \`npm run proof -- ${name}\`, ${new Date(begun).toISOString().slice(0, 10)}, ${minutes} minutes. ${machine}.
 `
-await writeFile(join(import.meta.dirname, '../../docs/proofs', `${name}.md`), page)
-console.log(`\n${page}`)
+console.log(`\n${page}`) // first of all: it took long to get
+const folder = join(import.meta.dirname, '../../docs/proofs')
+await mkdir(folder, { recursive: true })
+await writeFile(join(folder, `${name}.md`), page)
 
 async function prove(): Promise<string> {
   await using platform = await startPlatform()
