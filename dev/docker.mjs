@@ -7,7 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fail, hasProgram, installDebian } from './install.mjs'
 
 /**
- * Returns `{ host, stop }`: the engine's address (`unix://…`) and how to stop what was started here.
+ * Returns `{ host, isOurs, stop }`: the engine's address (`unix://…`), whether it is the one kept under `folder`, and how to stop
+ * what was started here.
  * Without systemd, the daemon is started with data, socket and process id under `folder`.
  */
 export async function startDocker(folder) {
@@ -16,21 +17,21 @@ export async function startDocker(folder) {
   if (given) {
     if (given.startsWith('unix://') && !(await answers(given.slice(7))))
       fail(`cannot reach the Docker Engine at ${given}`)
-    return { host: given, stop: nothing }
+    return { host: given, isOurs: false, stop: nothing }
   }
   const usual = '/var/run/docker.sock'
-  if (await answers(usual)) return { host: `unix://${usual}`, stop: nothing }
+  if (await answers(usual)) return { host: `unix://${usual}`, isOurs: false, stop: nothing }
   if (!hasProgram('dockerd')) {
     installDebian(['docker.io', 'iptables'], 'Docker Engine builds images and runs virtual devices')
     // Debian's package starts the service where systemd runs.
     for (let i = 0; i < 20 && existsSync('/run/systemd/system'); i++) {
-      if (await answers(usual)) return { host: `unix://${usual}`, stop: nothing }
+      if (await answers(usual)) return { host: `unix://${usual}`, isOurs: false, stop: nothing }
       await sleep(500)
     }
   }
   if (existsSync('/run/systemd/system')) {
     spawnSync('systemctl', ['start', 'docker'], { stdio: 'ignore' })
-    if (await untilAnswers(usual)) return { host: `unix://${usual}`, stop: nothing }
+    if (await untilAnswers(usual)) return { host: `unix://${usual}`, isOurs: false, stop: nothing }
     fail('cannot start Docker Engine · look at:  systemctl status docker')
   }
   if (process.getuid() !== 0) fail('cannot start dockerd without root · start it, or run this with sudo')
@@ -42,7 +43,7 @@ async function startDaemon(folder) {
   const socket = join(folder, 'docker.sock')
   const pidFile = join(folder, 'docker.pid')
   const stop = () => stopPid(pidOf(pidFile))
-  if (await answers(socket)) return { host: `unix://${socket}`, stop }
+  if (await answers(socket)) return { host: `unix://${socket}`, isOurs: true, stop }
   console.log('Starting Docker Engine …')
   const log = openSync(join(folder, 'docker.log'), 'a')
   const args = [
@@ -54,11 +55,16 @@ async function startDaemon(folder) {
     `unix://${socket}`,
     '--pidfile',
     join(folder, 'dockerd.pid'),
+    // Small networks, and many of them: the usual ranges are enough for 31, and each is refused where the machine has a route into it.
+    ...['172.16.0.0/12', '192.168.0.0/16', '10.213.0.0/16'].flatMap((base) => [
+      '--default-address-pool',
+      `base=${base},size=24`,
+    ]),
   ]
   const child = spawn('dockerd', args, { stdio: ['ignore', log, log], detached: true })
   writeFileSync(pidFile, String(child.pid))
   child.unref()
-  if (await untilAnswers(socket)) return { host: `unix://${socket}`, stop }
+  if (await untilAnswers(socket)) return { host: `unix://${socket}`, isOurs: true, stop }
   await stop()
   return fail(
     `cannot start Docker Engine; its last lines:\n${readFileSync(join(folder, 'docker.log'), 'utf8').split('\n').slice(-6).join('\n')}`,

@@ -15,6 +15,11 @@ export function isMissing(error: unknown): boolean {
   return error instanceof EngineError && error.status === 404
 }
 
+/** True when a network could not be made since all address ranges that the engine may hand out are in use on this machine. */
+export function isOutOfAddresses(error: unknown): boolean {
+  return error instanceof EngineError && /non-overlapping|predefined address pools/.test(error.message)
+}
+
 /** True for the engine's 409: a name in use, or a thing that is busy or in another state. */
 export function isConflict(error: unknown): boolean {
   return error instanceof EngineError && error.status === 409

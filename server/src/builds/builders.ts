@@ -16,11 +16,11 @@ import {
 } from '@copal/engine/containers.ts'
 import { containerLogs } from '@copal/engine/container-logs.ts'
 import { Engine } from '@copal/engine/engine.ts'
-import { isConflict, isMissing } from '@copal/engine/errors.ts'
+import { isConflict, isMissing, isOutOfAddresses, EngineError } from '@copal/engine/errors.ts'
 import { readHostNetwork } from '@copal/engine/host-network.ts'
 import { builderContainer, type BuilderOptions, type PackageSettings } from '@copal/engine/nested-builder.ts'
 import { platformName } from '@copal/engine/nested.ts'
-import { createNetwork, inspectNetwork } from '@copal/engine/networks.ts'
+import { createNetwork, inspectNetwork, removeNetwork } from '@copal/engine/networks.ts'
 import { readPowers } from '@copal/engine/powers.ts'
 import { ping } from '@copal/engine/system.ts'
 import { listVolumes, removeVolume } from '@copal/engine/volumes.ts'
@@ -212,6 +212,12 @@ async function makeNetwork(host: Engine, name: string): Promise<void> {
     Name: name,
     Options: { 'com.docker.network.bridge.enable_icc': 'false' },
   }).catch((error: unknown) => {
+    if (isOutOfAddresses(error))
+      throw new Problem(
+        503,
+        'builder',
+        'cannot start the builder: Docker Engine has no addresses left for another network · remove networks that nobody uses (docker network prune), or give it more (default-address-pools)',
+      )
     if (!isConflict(error)) throw error // another copy was quicker
   })
 }
@@ -295,7 +301,7 @@ async function removeOrphans(ctx: Context, host: Engine): Promise<void> {
   }
 }
 
-/** Stops the builders of this copy. */
+/** Stops the builders of this copy, and takes their network along when no other copy has a builder on it. */
 export async function stopBuilders(ctx: Context): Promise<void> {
   await Promise.allSettled(
     [...buildersOf(ctx).held].map(async ([organization, starting]) => {
@@ -304,4 +310,8 @@ export async function stopBuilders(ctx: Context): Promise<void> {
       await stopHeld(ctx, organization, held)
     }),
   )
+  using host = new Engine(ctx.config.dockerHost)
+  await removeNetwork(host, namePrefix(ctx)).catch((error: unknown) => {
+    if (!(error instanceof EngineError)) throw error // none was made, or it is in use
+  })
 }

@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Engine } from '@copal/engine/engine.ts'
 import { listContainers } from '@copal/engine/containers.ts'
+import { listNetworks } from '@copal/engine/networks.ts'
 import { listImages, saveImages } from '@copal/engine/images.ts'
 import { newClone } from '../git/test-remote.ts'
 import { cancelRelease } from '../releases/end-release.ts'
@@ -355,12 +356,13 @@ test(
     const pushing = push(other, 'admin/hello', archiveOf({ Dockerfile: dockerfile }), {
       onLine: ({ message }) => /begun \d/.test(message) && begun.resolve(),
     })
-    await begun.promise
+    await Promise.race([begun.promise, pushing])
     using engine = new Engine(server.ctx.config.dockerHost)
     const label = [`io.copal.platform=${platformId(other.ctx)}`]
     const stopped = other[Symbol.asyncDispose]()
     assert.match((await pushing).error!, /the platform is being stopped/)
     await stopped
     assert.deepEqual(await listContainers(engine, { filters: { label } }), [])
+    assert.deepEqual(await listNetworks(engine, { name: [`copal-builder-${platformId(other.ctx)}`] }), [])
   },
 )

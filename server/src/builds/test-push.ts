@@ -2,7 +2,6 @@
 import { gzipSync } from 'node:zlib'
 import { removeContainer } from '@copal/engine/containers.ts'
 import { Engine } from '@copal/engine/engine.ts'
-import { removeNetwork } from '@copal/engine/networks.ts'
 import { listVolumes, removeVolume } from '@copal/engine/volumes.ts'
 import { testServer, type TestServer } from '../test-server.ts'
 import { platformId } from './builders.ts'
@@ -28,7 +27,6 @@ export async function buildingServer(settings: Record<string, string> = {}): Pro
         await removeContainer(engine, Name, { force: true }).catch(() => {})
         await removeVolume(engine, Name, true).catch(() => {})
       }
-      await removeNetwork(engine, `copal-builder-${id}`).catch(() => {})
     },
   }
 }
