@@ -40,8 +40,9 @@ export function node24() {
  * Installs Debian packages that are missing. Without root (or sudo without a question) it says what to type.
  * @param {string[]} packages
  * @param {string} why
+ * @param {{ start?: boolean }} [options] `start: false`: services that they bring are not started
  */
-export function installDebian(packages, why) {
+export function installDebian(packages, why, { start = true } = {}) {
   if (!existsSync('/usr/bin/apt-get'))
     fail(
       `cannot install ${packages.join(', ')} (${why}): this is no Debian or Ubuntu · install them and try again`,
@@ -52,10 +53,20 @@ export function installDebian(packages, why) {
       `cannot install what is missing (${why}) without root · type:  sudo apt-get install ${packages.join(' ')}`,
     )
   console.log(`Installing ${packages.join(', ')} (${why}) …`)
-  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  // Through env, for sudo forgets the environment. A service is not started by its package in run level 1.
+  const settings = ['DEBIAN_FRONTEND=noninteractive', ...(start ? [] : ['RUNLEVEL=1'])]
   const apt = (...args) => {
-    const [command, ...rest] = [...sudo, 'apt-get', '-qq', '-o', 'Acquire::Retries=3', ...args]
-    return spawnSync(command, rest, { stdio: ['ignore', 'ignore', 'inherit'], env: environment }).status === 0
+    const [command, ...rest] = [
+      ...sudo,
+      'env',
+      ...settings,
+      'apt-get',
+      '-qq',
+      '-o',
+      'Acquire::Retries=3',
+      ...args,
+    ]
+    return spawnSync(command, rest, { stdio: ['ignore', 'ignore', 'inherit'] }).status === 0
   }
   const install = () => apt('install', '-y', '--no-install-recommends', ...packages)
   if (install()) return

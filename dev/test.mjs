@@ -15,7 +15,13 @@ const rings = {
     needs: ['git', 'mmdebstrap', 'jq', 'skopeo'],
     docker: true,
   },
-  e2e: { says: 'stories across programs', minutes: 20, needs: ['git', 'mmdebstrap', 'jq'], docker: true },
+  e2e: {
+    says: 'stories across programs',
+    minutes: 20,
+    needs: ['git', 'mmdebstrap', 'jq'],
+    docker: true,
+    postgres: true,
+  },
 }
 
 const wanted = process.argv.slice(2)
@@ -56,6 +62,8 @@ process.exit(failed.length > 0 ? 1 : 0)
 async function prepare(ring) {
   const missing = (ring.needs ?? []).filter((program) => !hasProgram(program))
   if (missing.length > 0) installDebian(missing, 'tests use them')
+  if (ring.postgres && !existsSync('/usr/lib/postgresql'))
+    installDebian(['postgresql'], 'tests try it in place of the embedded one', { start: false })
   if (ring.docker && !environment.DOCKER_HOST) {
     const { startDocker } = await import('./docker.mjs')
     const docker = await startDocker(process.env.COPAL_TEST_DOCKER_DIR ?? '/var/lib/copal-test-docker')
