@@ -19,6 +19,8 @@ export interface Ran {
 export interface Platform extends AsyncDisposable {
   url: string
   port: number
+  /** A session token of the administrator. */
+  token: string
   /** The parent, `npm start`. */
   parent: ChildProcess
   /** Process id of the server itself. */
@@ -169,6 +171,7 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
   return {
     url,
     port,
+    token,
     get parent() {
       return parent!
     },

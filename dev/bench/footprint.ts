@@ -1,9 +1,10 @@
 // What the platform and a supervisor hold of the machine's memory when nothing happens. Linux tells it in
 // /proc/<pid>/smaps_rollup: resident (with what is shared), proportional (what is shared counts by its share), private.
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startPlatform } from '../../e2e/platform.ts'
 import { smallApp, untilAnswers } from '../../e2e/small-app.ts'
+import { family } from './processes.ts'
 
 export interface Memory {
   processes: number
@@ -59,18 +60,6 @@ export async function benchFootprint(idle: number, say: (line: string) => void):
     database: await memoryOf(await family(await platform.databasePid())),
     supervisor: await memoryOf([await device.supervisorPid()]),
   }
-}
-
-/** A process and its children. */
-async function family(pid: number): Promise<number[]> {
-  const found = [pid]
-  for (const name of await readdir('/proc')) {
-    if (!/^\d+$/.test(name)) continue
-    const stat = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => '')
-    // Fields behind the name, which may hold anything: state, parent.
-    if (Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === pid) found.push(Number(name))
-  }
-  return found
 }
 
 async function memoryOf(pids: number[]): Promise<Memory> {

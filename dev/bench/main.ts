@@ -1,12 +1,14 @@
 // `npm run bench -- <name>`: prints medians, never judges. `--json` prints them for programs.
 import { parseArgs } from 'node:util'
 import { describeMachine, machineText } from '../machine.ts'
+import { benchDevices, type Cost } from './devices.ts'
 import { benchFootprint, budgets, type Footprint } from './footprint.ts'
 import { benchPush, type PushFigures } from './push.ts'
 
 const usage = `cannot tell what to measure · there are:
 
   npm run bench -- push [--runs 7]         a one-line change, from git push to the new container's answer
+  npm run bench -- devices [--devices 2000] what devices and people ask of the platform, in processor time per request
   npm run bench -- footprint [--idle 60]   memory of server, database and supervisor at rest
 
   --json   the figures as JSON, in ms and bytes
@@ -32,6 +34,11 @@ switch (positionals[0]) {
     print(figures, footprintText(figures))
     break
   }
+  case 'devices': {
+    const costs = await benchDevices(number(values.devices), say)
+    print(costs, costsText(costs))
+    break
+  }
   default:
     fail(usage)
 }
@@ -43,6 +50,20 @@ function pushText({ runs, phases }: PushFigures): string {
     row(name, ...[median, min, max].map((value) => String(Math.round(value)))),
   )
   return [`A one-line change, ${runs} times, in ms:`, '', row('', 'median', 'min', 'max'), ...rows].join('\n')
+}
+
+function costsText(costs: Record<string, Cost>): string {
+  const row = (name: string, ...cells: string[]) =>
+    `${name.padEnd(26)}${cells.map((cell) => cell.padStart(11)).join('')}`
+  const rows = Object.entries(costs).map(([name, { processor, median, requests, budget }]) =>
+    row(name, processor.toFixed(2), budget.toFixed(2), median.toFixed(2), String(requests)),
+  )
+  return [
+    'Processor time of server and database together, in ms per request:',
+    '',
+    row('', 'costs', 'budget', 'answered in', 'requests'),
+    ...rows,
+  ].join('\n')
 }
 
 function footprintText(footprint: Footprint): string {
@@ -71,6 +92,7 @@ function readArguments() {
       options: {
         json: { type: 'boolean', default: false },
         runs: { type: 'string', default: '7' },
+        devices: { type: 'string', default: '2000' },
         idle: { type: 'string', default: '60' },
       },
     })

@@ -2,13 +2,17 @@
 // docs/proofs/<name>.md.
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { startPlatform } from '../../e2e/platform.ts'
 import { describeMachine, machineText } from '../machine.ts'
+import { freshMachine } from './fresh-machine.ts'
 import { pushKills } from './push-kills.ts'
 import { updateKills } from './update-kills.ts'
 import type { Proof } from './proof.ts'
 
-const proofs: Record<string, Proof> = { 'push-kills': pushKills, 'update-kills': updateKills }
+const proofs: Record<string, Proof> = {
+  'push-kills': pushKills,
+  'update-kills': updateKills,
+  'fresh-machine': freshMachine,
+}
 
 const [name = '', times] = process.argv.slice(2)
 const proof = Object.hasOwn(proofs, name) ? proofs[name]! : fail(name)
@@ -17,7 +21,7 @@ if (!Number.isInteger(count) || count < 1) fail(name)
 
 const machine = machineText(describeMachine())
 const begun = Date.now()
-const told = await prove()
+const told = await proof.run(count, (line) => console.log(line))
 const minutes = Math.ceil((Date.now() - begun) / 60_000)
 const page = `# ${proof.title}
 
@@ -31,11 +35,6 @@ console.log(`\n${page}`) // first of all: it took long to get
 const folder = join(import.meta.dirname, '../../docs/proofs')
 await mkdir(folder, { recursive: true })
 await writeFile(join(folder, `${name}.md`), page)
-
-async function prove(): Promise<string> {
-  await using platform = await startPlatform()
-  return await proof.run(platform, count, (line) => console.log(line)) // the platform goes when this is left
-}
 
 function fail(asked: string): never {
   const all = Object.entries(proofs).map(

@@ -1,14 +1,12 @@
-import type { Platform } from '../../e2e/platform.ts'
-
 export interface Proof {
   title: string
   /** What is proved, in sentences. */
   claim: string
   /**
-   * Tries it so many times, and gives the figures as Markdown.
+   * Tries it so many times (where that means anything), and gives the figures as Markdown.
    * @throws when it is not so
    */
-  run(platform: Platform, times: number, say: (line: string) => void): Promise<string>
+  run(times: number, say: (line: string) => void): Promise<string>
 }
 
 export function table(heads: string[], rows: (string | number)[][]): string {

@@ -1,4 +1,5 @@
 import { killPushes } from '../../e2e/kill-pushes.ts'
+import { startPlatform } from '../../e2e/platform.ts'
 import { spread } from '../bench/median.ts'
 import { table, type Proof } from './proof.ts'
 
@@ -10,7 +11,8 @@ export const pushKills: Proof = {
 push has happened wholly (branch, release and blobs), or not at all, and then the same push succeeds. A clone is what the branch says and passes
 \`git fsck\`, every blob is what its digest says, and the device comes to run what was pushed. In the end no release and no build is left
 "running".`,
-  async run(platform, times, say) {
+  async run(times, say) {
+    await using platform = await startPlatform()
     const { kills, usual, blobs } = await killPushes(platform, times, say)
     const back = spread(kills.map((kill) => kill.back))
     const repeated = kills.filter((kill) => kill.repeated > 0).map((kill) => kill.repeated)

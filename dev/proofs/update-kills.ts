@@ -1,4 +1,5 @@
 import { killUpdates } from '../../e2e/kill-updates.ts'
+import { startPlatform } from '../../e2e/platform.ts'
 import { spread } from '../bench/median.ts'
 import { table, type Proof } from './proof.ts'
 
@@ -9,7 +10,8 @@ export const updateKills: Proof = {
   claim: `The supervisor of a virtual device is ended with SIGKILL at a random moment of an update of two services, one with a volume. Each
 time the device ends with exactly the containers, images and volume of the release that it should run: nothing is left over, and nothing
 is there twice.`,
-  async run(platform, times, say) {
+  async run(times, say) {
+    await using platform = await startPlatform()
     const { kills, usual } = await killUpdates(platform, times, say)
     const healed = spread(kills.map((kill) => kill.healed))
     return [

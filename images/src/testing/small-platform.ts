@@ -31,8 +31,8 @@ interface Blob {
   bytes: Buffer
 }
 
-/** @param address of the host where the device's network reaches it */
-export async function startSmallPlatform(folder: string, address: string): Promise<SmallPlatform> {
+/** On all addresses: which one a device's network reaches is the engine's to choose. */
+export async function startSmallPlatform(folder: string): Promise<SmallPlatform> {
   const { key, cert } = makeCertificate(join(folder, 'platform'))
   const blobs = new Map<string, Blob>()
   const tags = new Map<string, string>()
@@ -56,7 +56,7 @@ export async function startSmallPlatform(folder: string, address: string): Promi
     response.end(request.method === 'HEAD' ? undefined : blob.bytes)
   })
   server.on('connection', (socket) => void (platform.away && socket.destroy()))
-  await new Promise<void>((resolve) => server.listen(0, address, resolve))
+  await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve))
 
   const put = (type: string, bytes: Buffer) => {
     const digest = digestOf(bytes)

@@ -317,6 +317,28 @@ test('old images lose their names in the builder, and the next push works as bef
   assert.equal(again.error, undefined)
 })
 
+test('tidying in the middle of a build takes nothing away that it needs', each, async () => {
+  const begun = Promise.withResolvers<void>()
+  const base = { Dockerfile: 'FROM scratch\nCOPY word /\n', word: 'needed' }
+  await push(server, 'admin/hello', archiveOf(base))
+  const dockerfile = `FROM ${debian} AS early\nRUN echo begun $(date +%N); sleep 3; echo early > /early\nFROM ${debian}\nCOPY --from=early /early /early\n`
+  const pushing = push(server, 'admin/hello', archiveOf({ Dockerfile: dockerfile }), {
+    onLine: ({ message }) => /begun \d/.test(message) && begun.resolve(),
+  })
+  await Promise.race([begun.promise, pushing])
+  await using builder = await holdBuilder(server.ctx, 1, { say: silent, signal: AbortSignal.timeout(60_000) })
+  await Promise.all([
+    pushing.then(({ error }) => assert.equal(error, undefined)),
+    (async () => {
+      for (let times = 0; times < 20; times++) {
+        await tidyBuilder(server.ctx, 1, builder.engine)
+        await builder.engine.json('POST', '/build/prune', { query: { all: 'true' } })
+        await sleep(200)
+      }
+    })(),
+  ])
+})
+
 test(
   'git push builds: lines come as they are printed, and a failed build leaves the branch where it was',
   each,
