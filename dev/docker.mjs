@@ -1,7 +1,8 @@
 // Finds a Docker Engine, or installs and starts one. An engine of the user's own is used, never changed or stopped.
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
+import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fail, hasProgram, installDebian } from './install.mjs'
@@ -20,11 +21,13 @@ export async function startDocker(folder) {
     return { host: given, isOurs: false, stop: nothing }
   }
   const usual = '/var/run/docker.sock'
+  if (isForbidden(usual)) failForbidden()
   if (await answers(usual)) return { host: `unix://${usual}`, isOurs: false, stop: nothing }
   if (!hasProgram('dockerd')) {
     installDebian(['docker.io', 'iptables'], 'Docker Engine builds images and runs virtual devices')
     // Debian's package starts the service where systemd runs.
     for (let i = 0; i < 20 && existsSync('/run/systemd/system'); i++) {
+      if (isForbidden(usual)) failForbidden()
       if (await answers(usual)) return { host: `unix://${usual}`, isOurs: false, stop: nothing }
       await sleep(500)
     }
@@ -87,6 +90,24 @@ async function stopPid(pid) {
   if (!pid || !alive()) return
   process.kill(pid, 'SIGTERM')
   for (let i = 0; i < 300 && alive(); i++) await sleep(100)
+}
+
+/** The socket is there, and the person who types is neither root nor in its group. */
+function isForbidden(socket) {
+  if (!existsSync(socket)) return false
+  try {
+    accessSync(socket, constants.R_OK | constants.W_OK)
+    return false
+  } catch {
+    return true
+  }
+}
+
+function failForbidden() {
+  const { username } = userInfo()
+  fail(
+    `cannot use Docker Engine as ${username}: its socket is for root and the group docker · type:  sudo usermod -aG docker ${username} && exec newgrp docker  and start again, or start with sudo`,
+  )
 }
 
 function answers(socketPath) {
