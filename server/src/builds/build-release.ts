@@ -18,6 +18,7 @@ import { insertRelease } from '../releases/start-release.ts'
 import { baseRepository, beginBase, giveBase } from './bases.ts'
 import { openLog, type BuildLog } from './build-log.ts'
 import { holdBuilder } from './builders.ts'
+import { fleetSettings } from './fleet-settings.ts'
 import { inParallel } from './in-parallel.ts'
 import { keeping, prefixed, type BuildOutput } from './output.ts'
 import { Watch } from './phases.ts'
@@ -106,12 +107,14 @@ async function toTheEnd(run: Run): Promise<Release> {
   log.line(
     `Building ${fleet.slug} for ${fleet.device_type} (${fleet.arch}), commit ${wish.commit.slice(0, 7)}`,
   )
+  const { settings, buildVariables } = fleetSettings(fleet.variables)
   const project = await readProject(wish.source, {
     arch: fleet.arch,
     deviceType: fleet.device_type,
     fleet: fleet.app_name,
     commit: wish.commit,
-    buildVariables: fleet.variables,
+    buildVariables,
+    ...settings,
     ...(wish.dockerfilePath ? { dockerfilePath: wish.dockerfilePath } : {}),
   })
   for (const warning of project.warnings) log.line(`warning: ${warningText(warning)}`)
