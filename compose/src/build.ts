@@ -1,6 +1,7 @@
 // How one service is built: its context, its Dockerfile, and what the build is told.
 import type { BuildSection } from './build-section.ts'
 import { chooseDockerfile, type Dockerfile } from './choose-dockerfile.ts'
+import { withBuiltInFrontEnd } from './front-end.ts'
 import { readIgnores, type Ignores } from './ignore.ts'
 import { cannot, type Where } from './project-error.ts'
 import {
@@ -58,10 +59,11 @@ export async function readBuild(
   })
   const { global, services } = settings.buildVariables
   const own = Object.hasOwn(services, where.service) ? services[where.service] : {}
+  const args = { ...section.args, ...global, ...own, ...facts.buildVariables }
   return {
     context,
     dockerfile,
-    args: { ...section.args, ...global, ...own, ...facts.buildVariables },
+    args: withBuiltInFrontEnd(dockerfile.content, args, { file: dockerfile.path, service: where.service }),
     ...(section.target ? { target: section.target } : {}),
     ...(section.labels ? { labels: section.labels } : {}),
     ...(section.cache_from ? { cacheFrom: section.cache_from } : {}),

@@ -2,7 +2,7 @@
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ProjectFiles } from '../src/project-files.ts'
+import type { ProjectEntry, ProjectFiles } from '../src/project-files.ts'
 import { readProject, type Project, type ProjectFacts } from '../src/read-project.ts'
 
 export const FIXTURES = join(import.meta.dirname, '../fixtures')
@@ -15,14 +15,23 @@ export function fixtureNames(): string[] {
 export function fixture(name: string): ProjectFiles {
   const root = join(FIXTURES, name)
   return {
-    list: () =>
-      (readdirSync(root, { recursive: true }) as string[]).map((path) => {
-        const stats = lstatSync(join(root, path))
-        const type = stats.isSymbolicLink() ? 'link' : stats.isDirectory() ? 'directory' : 'file'
-        const linkTarget = type === 'link' ? { linkTarget: readlinkSync(join(root, path)) } : {}
-        return { path, type, mode: stats.mode & 0o777, ...linkTarget } as const
-      }),
+    list: () => entriesBelow(root, ''),
     read: (path) => readFile(join(root, path)),
+  }
+}
+
+/** Links are listed and not followed. */
+function* entriesBelow(root: string, folder: string): Generator<ProjectEntry> {
+  for (const name of readdirSync(join(root, folder)).toSorted()) {
+    const path = join(folder, name)
+    const stats = lstatSync(join(root, path))
+    const mode = stats.mode & 0o777
+    if (stats.isSymbolicLink()) yield { path, type: 'link', mode, linkTarget: readlinkSync(join(root, path)) }
+    else if (!stats.isDirectory()) yield { path, type: 'file', mode }
+    else {
+      yield { path, type: 'directory', mode }
+      yield* entriesBelow(root, path)
+    }
   }
 }
 

@@ -5,11 +5,14 @@ import type { NestedOptions } from './nested.ts'
 export interface BuilderOptions extends NestedOptions {
   /** Keeps the engine's data: images and cache of one organization, shared with no other. */
   volume: string
-  /** A folder of the host where the builder's socket `docker.sock` appears; mode 700. */
+  /**
+   * A folder of the host, mode 700. The builder's socket `docker.sock` appears there; what listens at `registry.sock` is what
+   * the builder reaches as the platform's registry, and nothing else of the platform is reached from inside.
+   */
   socketFolder: string
   /** Where `images settings` wrote what this machine uses to get packages; absent: builds get nothing of it. */
   settings?: PackageSettings
-  /** Where the platform listens on the host, and the certificate authority that it is signed by. */
+  /** The registry's port, as images are named, and the certificate authority that it is signed by. */
   platform: { port: number; caPem: string }
   /** Bytes of the engine's data, a hard limit; 0 for none. */
   diskBytes: number
@@ -34,6 +37,9 @@ export interface PackageSettings {
   allowed: string[]
 }
 
+/** Inside of a builder the platform's name leads here: an address that is nobody's (RFC 2544). */
+const registryAddress = '198.19.0.1'
+
 /**
  * The container of an organization's builder. It is ready when `GET /_ping` on `<socketFolder>/docker.sock` answers;
  * it ends by itself with a sentence in its log when it cannot be made safe.
@@ -54,6 +60,7 @@ export function builderContainer(options: BuilderOptions): ContainerSpec {
     ],
     HostConfig: {
       ...spec.HostConfig,
+      ExtraHosts: [`${platformName}:${registryAddress}`],
       Memory: options.memoryBytes,
       // The same as Memory: no swap, so that a build which needs more fails alone and does not slow the host.
       MemorySwap: options.memoryBytes,

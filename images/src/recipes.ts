@@ -35,7 +35,7 @@ export function builderImage(arch: Arch): Recipe {
     name: 'copal-builder',
     tags: [],
     arch,
-    packages: ['docker.io', 'iptables', 'iproute2', 'dnsmasq-base', 'jq', 'e2fsprogs'],
+    packages: ['docker.io', 'iptables', 'iproute2', 'dnsmasq-base', 'jq', 'e2fsprogs', 'socat'],
     files: [join(here, 'nested/files'), join(here, 'builder/files')],
     script:
       'rm -rf /usr/share/docker.io/contrib /usr/bin/containerd-shim /usr/bin/containerd-shim-runc-v1 /usr/bin/containerd-stress',

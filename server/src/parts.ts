@@ -5,6 +5,7 @@ import { makeApp } from './app.ts'
 import { loadKeys, serverCertificate } from './auth/keys.ts'
 import { firstAdministrator, firstUser } from './accounts/first-administrator.ts'
 import { startBuilds } from './builds/part.ts'
+import { registryDoors } from './builds/registry-doors.ts'
 import type { Config } from './config.ts'
 import type { Context } from './context.ts'
 import { keepLease } from './copy.ts'
@@ -71,6 +72,7 @@ export async function startServer(config: Config): Promise<Server> {
   starting.use(startUploadSweeps(ctx))
   starting.use(await keepPartitions(ctx))
   starting.use(logWriter(ctx))
+  starting.use(registryDoors(ctx))
   starting.use(await startListener(ctx))
   starting.use(lines(ctx))
   starting.use(nudge(ctx))
@@ -85,7 +87,9 @@ export async function startServer(config: Config): Promise<Server> {
 
 async function startListener(ctx: Context): Promise<AsyncDisposable> {
   const certificate = await serverCertificate(ctx.db, ctx.seal, ctx.keys.ca, namesOfPlatform(ctx.config))
-  const listener = twoInOne(certificate, await makeApp(ctx))
+  const app = await makeApp(ctx)
+  registryDoors(ctx).lead(certificate, app)
+  const listener = twoInOne(certificate, app)
   for (const server of listener.servers)
     server.on('upgrade', (request, socket, head) => {
       if (!lines(ctx).upgrade(request, socket, head))

@@ -15,6 +15,7 @@ export async function buildPush(ctx: Context, push: Push): Promise<void> {
     nocache: push.nocache,
     emulated: push.emulated,
     draft: false,
+    notes: push.notes,
     // A pusher's terminal has lines only: progress is left out.
     output: { line: push.say, progress() {}, release() {} },
     signal: push.signal,

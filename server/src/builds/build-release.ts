@@ -3,6 +3,7 @@ import { cpus } from 'node:os'
 import { ARCHITECTURES, type Architecture } from '@copal/compose/architectures.ts'
 import { ProjectError } from '@copal/compose/project-error.ts'
 import { readProject, type Project } from '@copal/compose/read-project.ts'
+import { EngineError } from '@copal/engine/errors.ts'
 import type { User } from '../auth/actor.ts'
 import { guest } from '../auth/actor.ts'
 import type { Context } from '../context.ts'
@@ -18,6 +19,7 @@ import { insertRelease } from '../releases/start-release.ts'
 import { baseRepository, beginBase, giveBase } from './bases.ts'
 import { openLog, type BuildLog } from './build-log.ts'
 import { holdBuilder } from './builders.ts'
+import { fleetSettings } from './fleet-settings.ts'
 import { inParallel } from './in-parallel.ts'
 import { keeping, prefixed, type BuildOutput } from './output.ts'
 import { Watch } from './phases.ts'
@@ -40,6 +42,8 @@ export interface BuildWish {
   emulated: boolean
   draft: boolean
   dockerfilePath?: string | undefined
+  /** What the pusher was told before, for the log: submodules that are missing. */
+  notes?: string[]
   output: BuildOutput
   /** Aborted when the pusher is gone. */
   signal: AbortSignal
@@ -67,6 +71,7 @@ export async function buildRelease(
   const watch = new Watch()
   if (wish.source.milliseconds) watch.phases['receive'] = wish.source.milliseconds
   const log = openLog(ctx, build, wish.output)
+  for (const note of wish.notes ?? []) log.note(note)
   using stop = stopReasons(ctx, build, wish.signal)
   using _ = registerBuild(ctx, build, stop)
   const run: Run = { ctx, wish, build, log, watch, stop, signal: stop.signal }
@@ -106,12 +111,14 @@ async function toTheEnd(run: Run): Promise<Release> {
   log.line(
     `Building ${fleet.slug} for ${fleet.device_type} (${fleet.arch}), commit ${wish.commit.slice(0, 7)}`,
   )
+  const { settings, buildVariables } = fleetSettings(fleet.variables)
   const project = await readProject(wish.source, {
     arch: fleet.arch,
     deviceType: fleet.device_type,
     fleet: fleet.app_name,
     commit: wish.commit,
-    buildVariables: fleet.variables,
+    buildVariables,
+    ...settings,
     ...(wish.dockerfilePath ? { dockerfilePath: wish.dockerfilePath } : {}),
   })
   for (const warning of project.warnings) log.line(`warning: ${warningText(warning)}`)
@@ -269,10 +276,15 @@ function tellResult(log: BuildLog, release: Release, sizes: Map<string, number>)
 }
 
 /** Ends release and build the way the build ended. @returns what the pusher is told */
-async function giveUp({ ctx, build, log, watch, release, signal }: Run, thrown: unknown): Promise<Problem> {
+async function giveUp(
+  { ctx, wish, build, log, watch, release, signal }: Run,
+  thrown: unknown,
+): Promise<Problem> {
   const problem = problemOf(ctx, signal.aborted ? signal.reason : thrown, build)
   const status = endOf(problem)
   watch.ended('ending')
+  // People look at the end of a log first.
+  if (status === 'failed') for (const note of wish.notes ?? []) log.note(note)
   log.note(problem.message)
   const end = {
     cancelled: cancelRelease,
@@ -302,6 +314,10 @@ function endOf({ code }: Problem): BuildEnd {
 function problemOf(ctx: Context, error: unknown, build: number): Problem {
   if (error instanceof Problem) return error
   if (error instanceof ProjectError) return badRequest(error.message, 'project')
+  if (error instanceof EngineError) {
+    ctx.log.warn({ err: error }, `build ${build} failed by its engine`)
+    return new Problem(502, 'engine', `cannot build: ${error.message}`)
+  }
   ctx.log.error({ err: error }, `build ${build} failed by a bug`)
   return new Problem(
     500,

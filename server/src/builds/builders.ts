@@ -28,6 +28,7 @@ import type { Context } from '../context.ts'
 import { Problem } from '../problems.ts'
 import type { Builder } from './builder.ts'
 import { runImages, type Say } from './images-program.ts'
+import { registryDoors } from './registry-doors.ts'
 import { tidyBuilder } from './tidy-builder.ts'
 
 const idleFor = 10 * 60_000 // ms
@@ -120,6 +121,7 @@ async function startBuilder(ctx: Context, organization: number, say: Say): Promi
   const folder = await folderOf(ctx, organization)
   const options = await optionsFor(ctx, organization, folder, say)
   const inner = new Engine(`unix://${join(folder, 'docker.sock')}`)
+  await registryDoors(ctx).open(doorIn(folder))
   const found = await inspectContainer(host, name).catch(missingIsNothing)
   const isCurrent = found?.State.Running && found.Config.Labels?.[keyLabel] === options.labels[keyLabel]
   if (isCurrent && (await answers(inner))) return { engine: inner, container: name, users: 0 }
@@ -155,6 +157,8 @@ const namePrefix = (ctx: Context) => `copal-builder-${platformId(ctx)}`
 
 /** A builder knows the platform by its port. Copies on one machine have different ones, so each has builders of its own. */
 const nameOf = (ctx: Context, organization: number) => `${namePrefix(ctx)}-${organization}-${ctx.config.port}`
+
+const doorIn = (folder: string) => join(folder, 'registry.sock')
 
 /** A socket's path may have no more than 107 bytes. */
 async function folderOf(ctx: Context, organization: number): Promise<string> {
@@ -261,6 +265,7 @@ async function stopHeld(ctx: Context, organization: number, held: Held): Promise
   using host = new Engine(ctx.config.dockerHost)
   await stopContainer(host, held.container, secondsToStop).catch(missingIsNothing)
   await removeContainer(host, held.container, { force: true }).catch(missingIsNothing)
+  await registryDoors(ctx).close(doorIn(await folderOf(ctx, organization)))
 }
 
 async function tidy(ctx: Context, organization: number, held: Held): Promise<void> {
@@ -280,7 +285,9 @@ export async function adoptBuilders(ctx: Context): Promise<void> {
     const organization = Number(Labels?.[organizationLabel])
     const container = Names[0]!.replace(/^\//, '')
     if (container !== nameOf(ctx, organization) || buildersOf(ctx).held.has(organization)) continue
-    const engine = new Engine(`unix://${join(await folderOf(ctx, organization), 'docker.sock')}`)
+    const folder = await folderOf(ctx, organization)
+    await registryDoors(ctx).open(doorIn(folder))
+    const engine = new Engine(`unix://${join(folder, 'docker.sock')}`)
     const held: Held = { engine, container, users: 0 }
     buildersOf(ctx).held.set(organization, Promise.resolve(held))
     stopWhenIdle(ctx, organization, held)

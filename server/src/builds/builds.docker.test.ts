@@ -6,7 +6,8 @@ import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Engine } from '@copal/engine/engine.ts'
 import { listContainers } from '@copal/engine/containers.ts'
-import { listNetworks } from '@copal/engine/networks.ts'
+import { execute } from '@copal/engine/exec.ts'
+import { inspectNetwork, listNetworks } from '@copal/engine/networks.ts'
 import { listImages, saveImages } from '@copal/engine/images.ts'
 import { newClone } from '../git/test-remote.ts'
 import { cancelRelease } from '../releases/end-release.ts'
@@ -44,6 +45,24 @@ async function runningInBuilder(): Promise<string> {
     `/containers/${container!.Id}/top`,
   )
   return Processes.map((process) => process.at(-1)).join('\n')
+}
+
+async function builderContainerId(engine: Engine): Promise<string> {
+  const label = [`io.copal.platform=${platformId(server.ctx)}`]
+  return (await listContainers(engine, { filters: { label } }))[0]!.Id
+}
+
+/** The address that this machine has on the builders' network. */
+async function builderGateway(): Promise<string> {
+  using engine = new Engine(server.ctx.config.dockerHost)
+  const { IPAM } = await inspectNetwork(engine, `copal-builder-${platformId(server.ctx)}`)
+  return IPAM.Config![0]!.Gateway!
+}
+
+/** What a command prints inside of the organization's builder. */
+async function inBuilder(...command: string[]): Promise<string> {
+  using engine = new Engine(server.ctx.config.dockerHost)
+  return (await execute(engine, await builderContainerId(engine), command)).stdout
 }
 
 async function eventually(what: string, seconds: number, happened: () => Promise<boolean>): Promise<void> {
@@ -207,6 +226,72 @@ test('ignore files never hide the Dockerfile, and a link that dangles harms nobo
   )
   assert.equal(pushed.error, undefined)
 })
+
+test(
+  "a syntax line is answered by the engine's own front end, and another front end is refused",
+  each,
+  async () => {
+    // Of an address that leads nowhere: were it asked for, it would fail.
+    const heredoc = 'RUN <<EOT\n  echo read by the engine\nEOT\n'
+    const files = { Dockerfile: `# syntax=docker.io/docker/dockerfile:99-none\nFROM ${debian}\n${heredoc}` }
+    const pushed = await push(server, 'admin/hello', archiveOf(files))
+    assert.equal(pushed.error, undefined)
+    assert.match(pushed.text, /read by the engine$/m)
+    const foreign = archiveOf({ Dockerfile: `# syntax=example.test/front-end\nFROM ${debian}\n` })
+    const refused = await push(server, 'admin/hello', foreign)
+    assert.match(
+      refused.error!,
+      /^cannot read the Dockerfile with example\.test\/front-end \(Dockerfile, line 1/,
+    )
+    assert.equal(refused.release, undefined)
+  },
+)
+
+test(
+  'from a builder nothing of the platform is reached but its registry, whatever a Dockerfile says',
+  each,
+  async () => {
+    const { port } = server.ctx.config
+    const host = await builderGateway()
+    for (const address of [
+      `http://${host}:${port}/ping`,
+      `https://${host}:${port}/ping`,
+      `http://platform.copal.internal:${port}/ping`,
+      `https://platform.copal.internal:${port}/ca.pem`,
+      `http://127.0.0.1:${port}/ping`,
+    ]) {
+      const dockerfile = `FROM scratch\nADD ${address} /reached\n`
+      const { error } = await push(server, 'admin/hello', archiveOf({ Dockerfile: dockerfile }))
+      assert.match(error ?? `${address} was reached`, /^cannot build service main/)
+    }
+    const reach = `for a in ${host} 198.19.0.1 127.0.0.1; do
+        timeout 3 bash -c "exec 3<> /dev/tcp/$a/${port}" 2> /dev/null && echo "$a reached"
+      done; echo asked all; date +%N`
+    const { text, error } = await push(
+      server,
+      'admin/hello',
+      archiveOf({ Dockerfile: `FROM ${debian}\nRUN <<EOT\n${reach}\nEOT\n` }),
+    )
+    assert.equal(error, undefined)
+    assert.match(text, /asked all$/m)
+    assert.doesNotMatch(text, /reached/)
+
+    // Whoever took over the builder itself would get no further.
+    const inside = `printf 'GET %s HTTP/1.0\\r\\n\\r\\n' "$1" | openssl s_client -quiet -ign_eof \
+      -connect platform.copal.internal:${port} -servername platform.copal.internal 2> /dev/null`
+    assert.match(
+      await inBuilder('bash', '-c', inside, 'x', '/ping'),
+      /^HTTP\/1\.1 403 .*nothing else of the platform/s,
+    )
+    assert.match(await inBuilder('bash', '-c', inside, 'x', '/v2/'), /^HTTP\/1\.1 401 /)
+    const straight = await inBuilder(
+      'bash',
+      '-c',
+      `timeout 3 bash -c 'exec 3<> /dev/tcp/${host}/${port}' || echo refused`,
+    )
+    assert.match(straight, /refused\n$/)
+  },
+)
 
 test('an image for another processor is refused before it is uploaded', each, async () => {
   await seedFleet(server, 'boards', arch === 'amd64' ? 'aarch64' : 'amd64')

@@ -1,8 +1,10 @@
 // What a Dockerfile needs before the engine gets it. Line numbers stay as they are, so that the engine's words fit the file.
+import { frontEndOf } from '@copal/compose/front-end.ts'
 import { parseDockerfile } from '@copal/compose/dockerfile.ts'
 
 /**
  * - `# syntax=docker/dockerfile…` is answered by the engine's own front end: fetching another one is no help without a network.
+ *   (Other front ends were refused when the project was read.)
  * - The project's build secrets are mounted in every RUN, where files that were written for other builders expect them.
  * @param secrets names below /run/secrets
  */
@@ -11,15 +13,13 @@ export function prepareDockerfile(text: string, secrets: readonly string[]): str
 }
 
 function withoutSyntax(text: string): string {
+  const asked = frontEndOf(text)
+  if (!asked) return text
   const lines = text.split('\n')
-  const ends = lines.findIndex((line) => !/^\s*#\s*[a-zA-Z][a-zA-Z0-9]*\s*=/.test(line))
-  const directives = lines.slice(0, Math.max(0, ends))
-  const isOurs = (line: string) =>
-    /^\s*#\s*syntax\s*=\s*(?:docker\.io\/)?docker\/dockerfile(?:[:@].*)?\s*$/i.test(line)
-  const others = directives.filter((line) => !isOurs(line))
+  const [above, below] = [lines.slice(0, asked.line - 1), lines.slice(asked.line)]
   // Any other comment would end the directives, so the gap goes behind them.
-  const gap = Array.from({ length: directives.length - others.length }, () => '#')
-  return [...others, ...gap, ...lines.slice(directives.length)].join('\n')
+  const others = below.findIndex((line) => !/^\s*#\s*[a-zA-Z][a-zA-Z0-9]*\s*=/.test(line))
+  return [...above, ...below.slice(0, others), '#', ...below.slice(others)].join('\n')
 }
 
 function withSecrets(text: string, secrets: readonly string[]): string {

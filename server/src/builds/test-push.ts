@@ -1,5 +1,6 @@
 // For tests only: a platform that builds, and pushes to it as clients make them.
 import { gzipSync } from 'node:zlib'
+import type { ProjectFiles } from '@copal/compose/project-files.ts'
 import { removeContainer } from '@copal/engine/containers.ts'
 import { Engine } from '@copal/engine/engine.ts'
 import { listVolumes, removeVolume } from '@copal/engine/volumes.ts'
@@ -32,12 +33,17 @@ export async function buildingServer(settings: Record<string, string> = {}): Pro
 }
 
 /** A fleet of the administrator's organization, for this machine's own processor. @returns its id */
-export async function seedFleet({ ctx }: TestServer, name: string, arch = 'amd64'): Promise<number> {
+export async function seedFleet(
+  { ctx }: TestServer,
+  name: string,
+  arch = 'amd64',
+  deviceType?: string,
+): Promise<number> {
   const [row] = await ctx.db.sql<{ id: number }[]>`
     with a as (insert into actor default values returning id)
     insert into application (actor, uuid, organization, app_name, slug, is_for__device_type, application_type)
     select a.id, md5(random()::text), o.id, ${name}, ${`admin/${name}`},
-      (select min(dt.id) from device_type dt join cpu_architecture ca on ca.id = dt.is_of__cpu_architecture where ca.slug = ${arch}),
+      (select min(dt.id) from device_type dt join cpu_architecture ca on ca.id = dt.is_of__cpu_architecture where ca.slug = ${arch} and dt.slug = coalesce(${deviceType ?? null}, dt.slug)),
       (select min(id) from application_type)
     from a, organization o where o.handle = 'admin' returning id`
   return row!.id
@@ -55,6 +61,16 @@ export function archiveOf(
   })
   for (const [path, linkTarget] of Object.entries(links))
     parts.push(tarHeader({ path, type: 'link', mode: 0o777, size: 0, mtime: 0, linkTarget }))
+  return gzipSync(Buffer.concat([...parts, tarEnd]))
+}
+
+/** The same of a project as it lies somewhere, with modes and links. */
+export async function archiveOfProject(project: ProjectFiles): Promise<Buffer> {
+  const parts: Buffer[] = []
+  for (const entry of project.list()) {
+    const content = entry.type === 'file' ? await project.read(entry.path)! : Buffer.alloc(0)
+    parts.push(tarHeader({ ...entry, size: content.length, mtime: 0 }), content, tarPadding(content.length))
+  }
   return gzipSync(Buffer.concat([...parts, tarEnd]))
 }
 
