@@ -1,4 +1,5 @@
 // All parts of the supervisor, in the order in which they begin.
+import { containerLogs, type LogOptions } from '@copal/engine/container-logs.ts'
 import type { Engine } from '@copal/engine/engine.ts'
 import { ConfigFile, ensureIdentity } from './config.ts'
 import type { Device } from './device.ts'
@@ -57,7 +58,8 @@ export async function startSupervisor(
 
   const memory = await Memory.open(settings.state)
   const reporter = new Reporter(device)
-  const logs = await Logs.open(engine, stream, settings.state)
+  const read = (id: string, options: LogOptions) => containerLogs(engine, id, options)
+  const logs = await Logs.open(read, stream, settings.state)
   const metrics = new MetricsReader(settings.data)
   let told: Metrics = await metrics.read()
   reporter.update({ ...(await identityOf(device, port)), ...told })
