@@ -7,6 +7,7 @@ import { listen } from './events.ts'
 import { serveHealth } from './health.ts'
 import { ipAddresses, macAddresses } from './host/addresses.ts'
 import { readHostFacts } from './host/facts.ts'
+import { tellInitialConfig } from './initial-report.ts'
 import { log } from './log.ts'
 import { LogStream } from './log-stream.ts'
 import { Logs } from './logs.ts'
@@ -99,6 +100,7 @@ export async function startSupervisor(
     loop.run(signal),
     watch.run(signal),
     reporter.run(signal),
+    tellInitialConfig(device, signal),
     listen(engine, settings.namespace, heard, signal),
     tellAddresses(reporter, signal),
   ])
