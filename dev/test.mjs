@@ -116,12 +116,12 @@ function filesOf(ring) {
     .filter((path) => path.endsWith('.test.ts') && !path.includes('node_modules'))
     .sort()
   const ringOf = (path) =>
-    path.startsWith('e2e/')
-      ? 'e2e'
-      : path.endsWith('.docker.test.ts')
-        ? 'docker'
-        : path.endsWith('.pg.test.ts')
-          ? 'pg'
+    path.endsWith('.pg.test.ts')
+      ? 'pg'
+      : path.startsWith('e2e/')
+        ? 'e2e'
+        : path.endsWith('.docker.test.ts')
+          ? 'docker'
           : 'pure'
   return all.filter((path) => ringOf(path) === ring)
 }

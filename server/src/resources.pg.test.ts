@@ -600,3 +600,22 @@ test('a device asks who it is and what it may do; canAccess tells', async () => 
   assert.equal((await can('device(999)/canAccess')).status, 401)
   assert.equal((await can(`device(${device.id})/canAccess`, fleet.provisioningKey)).status, 401)
 })
+
+test('a final release never goes back to draft and keeps its version: 400 with a sentence', async () => {
+  await using server = await testServer()
+  const fleet = await testFleet(server)
+  const first = await testRelease(server, fleet)
+  const second = await testRelease(server, fleet)
+  const versions = async () =>
+    (await ask(server, 'GET', 'release?$select=raw_version&$orderby=id asc')).json.d
+  const before = await versions()
+  for (const change of [{ is_final: false }, { semver: '2.0.0' }])
+    for (const { id } of [first, second]) {
+      const { status, text } = await ask(server, 'PATCH', `release(${id})`, change)
+      assert.equal(status, 400)
+      assert.match(text, /finalized/i)
+    }
+  assert.deepEqual(await versions(), before)
+  const noted = await ask(server, 'PATCH', `release(${first.id})`, { note: 'what else it says may change' })
+  assert.equal(noted.status, 200)
+})

@@ -380,6 +380,10 @@ test('a device sees itself and what it needs, and writes what is its own', async
   const config = { name: 'RESIN_HOST_CONFIG_gpu_mem', value: '16' }
   assert.equal(await may('POST', 'device_config_variable', { device: home.device.id, ...config }), 201)
   assert.equal(await may('POST', 'device_config_variable', { device: sibling.id, ...config }), 401)
+  const twice = { device: home.device.id, ...config, value: '32' }
+  assert.equal(await may('POST', 'device_config_variable', twice), 201, 'what exists is as good as made')
+  const stored = `device_config_variable?$select=value&$filter=name eq '${config.name}'`
+  assert.deepEqual((await ask(server, key, 'GET', stored)).d, [{ value: '16' }])
   assert.equal(
     await may('POST', 'application_config_variable', { application: home.fleet.id, ...config }),
     401,

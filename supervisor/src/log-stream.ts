@@ -1,82 +1,65 @@
 // The way of log lines to the platform (device API, "Ingestion stream").
 //
-// Lines go out at once over an open request. The platform answers only at a request's end, and only that answer tells
-// that the lines are stored; so requests are ended by themselves, soon after the first line and later more seldom, and
-// what was not acknowledged is sent again.
+// Lines go out at once over an open request. The platform answers only at a request's end, so requests are ended by themselves, soon
+// after the first line and later more seldom. At the start, and whenever a request did not end well, we ask what the platform has:
+// with the answer it stops storing what is still on its way, so what we send from there is neither missing nor twice
+// (docs/decisions/device-logs.md). A platform that cannot be asked (404) gets again what it did not acknowledge.
+import { randomBytes } from 'node:crypto'
 import type { ClientRequest } from 'node:http'
 import { constants, createGzip, type Gzip } from 'node:zlib'
 import type { SentLine } from '@copal/wire/log-line.ts'
 import { log, reasonOf } from './log.ts'
-import type { Position } from './logs.ts'
+import { LogQueue } from './log-queue.ts'
 import { Bell, jittered, pause } from './pause.ts'
-import type { Platform } from './platform.ts'
+import { summaryOf, type Platform } from './platform.ts'
+import { isRecord, text, textMap } from './wanted.ts'
 
-interface Entry {
-  /** With its line end. */
-  json: string
-  container?: string
-  position?: Position
-}
-
-/** Bytes that wait or are not acknowledged; beyond, readers of containers wait. */
-const most = 256 * 1024
 /** A request with so many bytes is ended, so that they are acknowledged and make room. */
 const mostPerRequest = 128 * 1024
-/** Lines of our own have no other place to wait in: beyond this they are dropped, and the gap is marked. */
-const mostOfOurs = 64 * 1024
-const longestMessage = 10_000
 /** A request lives so long, in ms: doubled for each that follows at once, so that a busy device asks seldom. */
 const life = { shortest: 1000, longest: 30_000, quiet: 60_000 }
 const flushEvery = 100
 
 export class LogStream {
-  /** Called with the last acknowledged position of each container. */
-  onAcknowledged: (sent: ReadonlyMap<string, Position>) => void = () => {}
+  /** Called with the last acknowledged place of each source, by a platform that does not keep them itself. */
+  onAcknowledged: (sent: ReadonlyMap<string, string>) => void = () => {}
   readonly #platform: Platform | null
   readonly #path: string
-  #queue: Entry[] = []
-  #bytes = 0
-  #bytesOfOurs = 0
-  /** Lines of ours that were dropped where the last entry of the queue says so. */
-  #dropped = 0
-  readonly #came = new Bell()
-  readonly #room = new Bell()
+  readonly #queue = new LogQueue(randomBytes(6).toString('hex'))
+  /** The platform was asked since something went wrong: its claim, or null when it knows of none. */
+  #claim: string | null | undefined
+  #places: ReadonlyMap<string, string> | undefined
+  readonly #asked = new Bell()
 
   constructor(platform: Platform | null, uuid: string) {
     this.#platform = platform
-    this.#path = `/device/v2/${uuid}/log-stream`
+    this.#path = `/device/v2/${uuid}`
+  }
+
+  /** What the platform had of each source when it was first asked; waits for that answer. */
+  async places(signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+    while (this.#platform !== null && this.#places === undefined) {
+      await this.#asked.wait(signal)
+      signal.throwIfAborted()
+    }
+    return this.#places ?? new Map()
   }
 
   /** Takes a container's line; resolves when there is room for the next. */
-  async push(
-    line: SentLine,
-    from: { container: string; position: Position },
-    signal: AbortSignal,
-  ): Promise<void> {
-    if (this.#platform === null) return
-    while (this.#bytes > most) {
-      await this.#room.wait(signal)
-      signal.throwIfAborted()
-    }
-    this.#add({ json: written(line), ...from })
+  async push(line: SentLine & { source: string; place: string }, signal: AbortSignal): Promise<void> {
+    if (this.#platform !== null) await this.#queue.push(line, signal)
   }
 
   /** Takes a line of the supervisor itself; never waits. */
-  say(message: string, options: { error?: boolean } = {}): void {
-    log[options.error ? 'error' : 'info'](message)
+  say(message: string, { error = false } = {}): void {
+    log[error ? 'error' : 'info'](message)
     if (this.#platform === null) return
-    const json = ours(message, options.error)
-    if (this.#bytesOfOurs + json.length <= mostOfOurs) {
-      this.#dropped = 0
-      this.#bytesOfOurs += json.length
-      this.#add({ json })
-      return
-    }
-    const marked =
-      this.#dropped > 0 ? this.#queue.findLast((entry) => entry.container === undefined) : undefined
-    const mark = ours(`${++this.#dropped} lines of the supervisor were dropped here: too many waited`, true)
-    if (marked === undefined) this.#add({ json: mark })
-    else marked.json = mark
+    this.#queue.pushOurs({
+      message,
+      timestamp: Date.now(),
+      isSystem: true,
+      ...(error ? { isStdErr: true } : {}),
+    })
   }
 
   /** Sends until aborted; then ends the open request and waits a moment for its answer. */
@@ -87,17 +70,19 @@ export class LogStream {
     let lifetime = life.shortest
     let endedAt = 0
     while (!signal.aborted) {
-      if (this.#queue.length === 0) await this.#came.wait(signal)
-      if (this.#queue.length === 0) return
+      if (this.#queue.length === 0) await this.#queue.came(signal)
       if (Date.now() - endedAt > life.quiet) lifetime = life.shortest
       try {
-        const sent = await this.#send(platform, lifetime, signal)
-        this.#acknowledge(sent)
+        if (this.#claim === undefined) await this.#ask(platform, signal)
+        if (this.#queue.length === 0) continue
+        const sent = this.#queue.taken(await this.#send(platform, lifetime, signal))
+        if (this.#claim === null) this.onAcknowledged(sent)
         failures = 0
         endedAt = Date.now()
         lifetime = Math.min(life.longest, lifetime * 2)
       } catch (error) {
         failures += 1
+        this.#claim = undefined
         platform.doubt(error as NodeJS.ErrnoException)
         log.warn(`cannot send logs: ${reasonOf(error)}`)
         await pause(jittered(Math.min(60_000, 1000 * 2 ** (failures - 1))), signal)
@@ -105,9 +90,24 @@ export class LogStream {
     }
   }
 
+  /** Asks what the platform has; what waits here and is among it need not be sent. */
+  async #ask(platform: Platform, signal: AbortSignal): Promise<void> {
+    const answer = await platform.ask('POST', `${this.#path}/log-claim`, { signal })
+    if (answer.status !== 200 && answer.status !== 404)
+      throw new Error(`the platform answered ${summaryOf(answer)}`)
+    const said: unknown = answer.status === 200 ? JSON.parse(answer.text) : {}
+    const { claim, places } = isRecord(said) ? said : {}
+    const known = new Map(Object.entries(textMap(places)))
+    this.#claim = text(claim) || null
+    this.#queue.takenUpTo(known)
+    this.#places ??= known
+    this.#asked.ring()
+  }
+
   /** One request. Gives how many entries the platform has taken. */
   async #send(platform: Platform, lifetime: number, signal: AbortSignal): Promise<number> {
-    const request = platform.open('POST', this.#path, {
+    const claim = this.#claim === null ? '' : `?claim=${this.#claim}`
+    const request = platform.open('POST', `${this.#path}/log-stream${claim}`, {
       ...platform.authorization(),
       'content-type': 'application/x-ndjson',
       'content-encoding': 'gzip',
@@ -122,7 +122,7 @@ export class LogStream {
     try {
       for (;;) {
         for (; sent < this.#queue.length; sent++) {
-          const { json } = this.#queue[sent] ?? { json: '' }
+          const json = this.#queue.send(sent)
           gzip.write(json)
           bytes += json.length
         }
@@ -132,7 +132,7 @@ export class LogStream {
         // What comes within a moment goes out together.
         await Promise.race([pause(Math.min(left, flushEvery), signal), outcome.early])
         if (sent === this.#queue.length) {
-          await Promise.race([this.#came.wait(signal, endAt - Date.now()), outcome.early])
+          await Promise.race([this.#queue.came(signal, endAt - Date.now()), outcome.early])
         }
       }
       gzip.end()
@@ -142,25 +142,6 @@ export class LogStream {
       gzip.destroy()
       request.destroy()
     }
-  }
-
-  #acknowledge(count: number): void {
-    const sent = this.#queue.splice(0, count)
-    const positions = new Map<string, Position>()
-    for (const { json, container, position } of sent) {
-      this.#bytes -= json.length
-      if (container === undefined) this.#bytesOfOurs = Math.max(0, this.#bytesOfOurs - json.length)
-      else if (position !== undefined) positions.set(container, position)
-    }
-    this.#dropped = 0
-    this.#room.ring()
-    if (positions.size > 0) this.onAcknowledged(positions)
-  }
-
-  #add(entry: Entry): void {
-    this.#queue.push(entry)
-    this.#bytes += entry.json.length
-    this.#came.ring()
   }
 }
 
@@ -191,14 +172,4 @@ async function overdue(signal: AbortSignal): Promise<never> {
   await pause(60_000, signal)
   if (signal.aborted) await pause(1000, new AbortController().signal)
   throw new Error('no answer at the end of a request')
-}
-
-function ours(message: string, error = false): string {
-  return written({ message, timestamp: Date.now(), isSystem: true, ...(error ? { isStdErr: true } : {}) })
-}
-
-function written(line: SentLine): string {
-  const { message } = line
-  const cut = message.length > longestMessage ? `${message.slice(0, longestMessage - 5)}[...]` : message
-  return `${JSON.stringify({ ...line, message: cut })}\n`
 }

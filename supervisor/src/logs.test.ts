@@ -1,26 +1,8 @@
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
 import { LogStream } from './log-stream.ts'
-import { Place, type Position } from './logs.ts'
 import { Platform } from './platform.ts'
 import { TestPlatform } from './testing/platform.ts'
-
-const at = (seconds: string) => ({ time: `2026-01-01T00:00:${seconds}Z` })
-
-test('lines up to the kept position are passed over, also when several have its very time', () => {
-  const place = new Place({ time: '2026-01-01T00:00:02.500000000Z', lines: 2 })
-  assert.equal(place.next(at('01.1')), null)
-  assert.equal(place.next(at('02.5')), null)
-  assert.equal(place.next(at('02.5')), null)
-  assert.deepEqual(place.next(at('02.5')), { time: '2026-01-01T00:00:02.500000000Z', lines: 3 })
-})
-
-test('once a new line was seen, a clock that steps back loses nothing', () => {
-  const place = new Place({ time: '2026-01-01T00:00:05.000000000Z', lines: 1 })
-  assert.equal(place.next(at('05.0')), null)
-  assert.notEqual(place.next(at('06.0')), null)
-  assert.notEqual(place.next(at('03.0')), null)
-})
 
 async function stream(t: TestContext) {
   const platform = await TestPlatform.start()
@@ -36,12 +18,8 @@ async function stream(t: TestContext) {
     await platform.down()
   })
   const run = () => (running = log.run(stop.signal))
-  const push = (message: string, lines: number) =>
-    log.push(
-      { message, timestamp: 1, serviceId: 7 },
-      { container: 'c', position: { time: 't', lines } },
-      stop.signal,
-    )
+  const push = (message: string, line: number) =>
+    log.push({ message, timestamp: 1, serviceId: 7, source: 'c', place: String(line) }, stop.signal)
   return { platform, log, run, push, stop }
 }
 
@@ -53,15 +31,15 @@ async function until(condition: () => boolean): Promise<void> {
   }
 }
 
-test('lines arrive in order, and their position counts once the platform has answered', async (t) => {
+test('lines arrive in order, and a platform that keeps no places has them once it has answered', async (t) => {
   const { platform, log, run, push } = await stream(t)
-  const acknowledged: Position[] = []
-  log.onAcknowledged = (sent) => acknowledged.push(...sent.values())
+  let acknowledged: string | undefined
+  log.onAcknowledged = (sent) => (acknowledged = sent.get('c'))
   run()
   for (let line = 1; line <= 300; line++) await push(`line ${line}`, line)
   await until(() => platform.logs.length === 300)
   assert.equal(platform.logs[299]?.message, 'line 300')
-  await until(() => acknowledged.at(-1)?.lines === 300)
+  await until(() => acknowledged === '300')
 })
 
 test('what the platform did not take is sent again', async (t) => {

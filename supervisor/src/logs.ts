@@ -1,23 +1,19 @@
 // What containers print, on its way to the platform: nothing lost and nothing twice, whoever restarts in between.
 //
-// The engine keeps the lines and we keep, per container, the place up to which the platform has acknowledged them.
-// When the way to the platform is slow or gone we simply stop reading: the engine's file is the buffer.
+// The engine keeps the lines and the platform the place up to which it has them (docs/decisions/device-logs.md); where it keeps none,
+// we do. When the way to the platform is slow or gone we simply stop reading: the engine's file is the buffer.
 import { join } from 'node:path'
-import { containerLogs, type LogLine } from '@copal/engine/container-logs.ts'
-import type { Engine } from '@copal/engine/engine.ts'
+import type { LogLine, LogOptions } from '@copal/engine/container-logs.ts'
 import { readJson, writeWhole } from './files.ts'
 import { log, reasonOf } from './log.ts'
+import { linesAfter, placeOf, written, type Place } from './log-place.ts'
 import type { LogStream } from './log-stream.ts'
 import type { Current, CurrentContainer } from './observe.ts'
 import { isUp } from './placement.ts'
-import { isRecord } from './wanted.ts'
+import { textMap } from './wanted.ts'
 
-/** The last line that counts as sent, and how many lines of that very time were sent before and with it. */
-export interface Position {
-  /** As the engine gives it, with nine digits of seconds. */
-  time: string
-  lines: number
-}
+/** Reads a container's log, as `containerLogs` does. */
+export type ReadContainer = (id: string, options: LogOptions) => AsyncIterable<LogLine>
 
 interface Follower {
   /** Which life of the container this reads; a container that starts again is read again. */
@@ -27,32 +23,38 @@ interface Follower {
 }
 
 export class Logs {
-  readonly #engine: Engine
+  readonly #read: ReadContainer
   readonly #stream: LogStream
   readonly #path: string
   readonly #followers = new Map<string, Follower>()
   /** Container → life that was read to its end. */
   readonly #finished = new Map<string, number>()
-  #positions = new Map<string, Position>()
+  /** Container → place of the last line that is on its way. */
+  readonly #last = new Map<string, Place>()
+  /** Source → place of the last line that was acknowledged by a platform that keeps no places. */
+  #acknowledged = new Map<string, string>()
   #writing: Promise<void> = Promise.resolve()
 
-  private constructor(engine: Engine, stream: LogStream, state: string) {
-    this.#engine = engine
+  private constructor(read: ReadContainer, stream: LogStream, state: string) {
+    this.#read = read
     this.#stream = stream
     this.#path = join(state, 'logs.json')
   }
 
-  static async open(engine: Engine, stream: LogStream, state: string): Promise<Logs> {
-    const logs = new Logs(engine, stream, state)
-    logs.#positions = positionsOf(await readJson(logs.#path))
-    stream.onAcknowledged = (sent) => logs.#acknowledged(sent)
+  static async open(read: ReadContainer, stream: LogStream, state: string): Promise<Logs> {
+    const logs = new Logs(read, stream, state)
+    logs.#acknowledged = new Map(Object.entries(textMap(await readJson(logs.#path))))
+    stream.onAcknowledged = (sent) => logs.#keep(sent)
     return logs
   }
 
   /** Reads every container that has something to say, and forgets those that are gone. */
   follow(current: Current): void {
     const ids = new Set(current.containers.map((container) => container.id))
-    for (const id of this.#positions.keys()) if (!ids.has(id)) this.#positions.delete(id)
+    const sources = new Set([...ids].map(sourceOf))
+    for (const id of this.#last.keys()) if (!ids.has(id)) this.#last.delete(id)
+    for (const source of this.#acknowledged.keys())
+      if (!sources.has(source)) this.#acknowledged.delete(source)
     for (const id of this.#finished.keys()) if (!ids.has(id)) this.#finished.delete(id)
     for (const container of current.containers) this.#followOne(container)
   }
@@ -78,7 +80,7 @@ export class Logs {
     if (this.#followers.has(id)) return
     if (!isUp(container) && this.#finished.get(id) === life) return
     const stop = new AbortController()
-    const done = this.#read(container, stop.signal).then((whole) => {
+    const done = this.#send(container, stop.signal).then((whole) => {
       this.#followers.delete(id)
       if (whole) this.#finished.set(id, life)
     })
@@ -86,30 +88,16 @@ export class Logs {
   }
 
   /** True when it was read to the end of this life. */
-  async #read(container: CurrentContainer, signal: AbortSignal): Promise<boolean> {
+  async #send(container: CurrentContainer, signal: AbortSignal): Promise<boolean> {
     const { id, serviceId } = container
-    const from = this.#positions.get(id)
-    const place = new Place(from)
+    const source = sourceOf(id)
+    const stdout = container.logs === 'all'
+    const read = (options: { follow: boolean; since?: string }) =>
+      this.#read(id, { ...options, stdout, signal })
     try {
-      const lines = containerLogs(this.#engine, id, {
-        follow: true,
-        stdout: container.logs === 'all',
-        signal,
-        ...(from === undefined ? {} : { since: secondsOf(from.time) }),
-      })
-      for await (const line of lines) {
-        const position = place.next(line)
-        if (position === null) continue
-        await this.#stream.push(
-          {
-            message: line.text,
-            timestamp: Date.parse(`${line.time.slice(0, 23)}Z`),
-            ...(line.stderr ? { isStdErr: true } : {}),
-            serviceId,
-          },
-          { container: id, position },
-          signal,
-        )
+      for await (const { line, place } of linesAfter(read, await this.#start(id, signal))) {
+        await this.#stream.push({ ...sentOf(line, place), serviceId, source, place: written(place) }, signal)
+        this.#last.set(id, place)
       }
       return true
     } catch (error) {
@@ -118,60 +106,30 @@ export class Logs {
     }
   }
 
-  #acknowledged(sent: ReadonlyMap<string, Position>): void {
-    for (const [id, position] of sent) this.#positions.set(id, position)
+  /** After which line we go on: the last that was read, that the platform has, or that it has acknowledged. */
+  async #start(id: string, signal: AbortSignal): Promise<Place | undefined> {
+    const known = await this.#stream.places(signal)
+    const source = sourceOf(id)
+    return this.#last.get(id) ?? placeOf(known.get(source)) ?? placeOf(this.#acknowledged.get(source))
+  }
+
+  #keep(sent: ReadonlyMap<string, string>): void {
+    for (const [source, place] of sent) this.#acknowledged.set(source, place)
     this.#writing = this.#writing.then(() =>
-      writeWhole(this.#path, JSON.stringify(Object.fromEntries(this.#positions))).catch((error: unknown) =>
+      writeWhole(this.#path, JSON.stringify(Object.fromEntries(this.#acknowledged))).catch((error: unknown) =>
         log.error(`cannot keep how far logs were sent: ${reasonOf(error)}`),
       ),
     )
   }
 }
 
-/** Tells lines that were sent before from new ones. Times may repeat, and go back when the clock is set. */
-export class Place {
-  readonly #from: Position | undefined
-  #skipping: boolean
-  #time = ''
-  #lines = 0
+/** As the platform knows a container's log. */
+const sourceOf = (id: string) => id.slice(0, 12)
 
-  constructor(from: Position | undefined) {
-    this.#from = from
-    this.#skipping = from !== undefined
+function sentOf({ text, stderr }: LogLine, { time }: Place) {
+  return {
+    message: text,
+    timestamp: Date.parse(`${time.slice(0, 23)}Z`),
+    ...(stderr ? { isStdErr: true } : {}),
   }
-
-  /** The position that this line is at, or null when it was sent before. */
-  next({ time: given }: Pick<LogLine, 'time'>): Position | null {
-    const time = padded(given)
-    this.#lines = time === this.#time ? this.#lines + 1 : 1
-    this.#time = time
-    if (this.#skipping && this.#from !== undefined) {
-      if (time < this.#from.time) return null
-      if (time === this.#from.time && this.#lines <= this.#from.lines) return null
-      this.#skipping = false
-    }
-    return { time, lines: this.#lines }
-  }
-}
-
-/** Nine digits of seconds, so that times compare as text. */
-function padded(time: string): string {
-  const [whole = '', fraction = ''] = time.replace(/Z$/, '').split('.')
-  return `${whole}.${fraction.padEnd(9, '0')}Z`
-}
-
-/** Seconds since 1970 with nine digits, as the engine takes `since`. */
-function secondsOf(time: string): string {
-  const [whole = '', fraction = ''] = padded(time).replace(/Z$/, '').split('.')
-  return `${Date.parse(`${whole}Z`) / 1000}.${fraction}`
-}
-
-function positionsOf(kept: unknown): Map<string, Position> {
-  const positions = new Map<string, Position>()
-  for (const [id, entry] of Object.entries(isRecord(kept) ? kept : {})) {
-    if (isRecord(entry) && typeof entry['time'] === 'string' && typeof entry['lines'] === 'number') {
-      positions.set(id, { time: entry['time'], lines: entry['lines'] })
-    }
-  }
-  return positions
 }

@@ -89,6 +89,19 @@ test('the old container is stopped, then removed, then the new one is started', 
   assert.deepEqual(plan({ ...stopped, containers: [] }, target, facts()), [start('web')])
 })
 
+test('a newer target replaces an unfinished one wherever it stood, and nothing of that is waited for', () => {
+  const service = (image: string) => ({ web: { image } })
+  const [ran, unfinished, newest] = ['1', '2', '3'].map((n) => wanted(`c${n}`, service(`web${n}`)))
+  const fetch = { do: 'fetch', image: imageOf('web3'), service: 'web' }
+  const noted = (fetching: string[] = []) => facts({ commit: 'c1', fetched: ['web1', 'web2'], fetching })
+  // In the middle of its download, then downloaded, then with its container made but never started.
+  assert.deepEqual(plan(from(ran!), newest!, noted(['web2'])), [fetch])
+  const dropped = { do: 'remove image', reference: imageOf('web2') }
+  assert.deepEqual(plan(from(ran!, 'web2'), newest!, noted()), [fetch, dropped])
+  const made = reached(unfinished!, { web: { state: 'created' } })
+  assert.deepEqual(plan(made, newest!, noted()), [fetch])
+})
+
 test('a service that the new release leaves unchanged is renamed, not restarted', () => {
   const old = wanted('c1', { web: {}, db: {} })
   const target = wanted('c2', { web: { image: 'web2' }, db: {} })

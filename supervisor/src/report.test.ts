@@ -71,6 +71,14 @@ test('a container that was moved on to another release is not told under an imag
   assert.equal(facts().commits[app], undefined)
 })
 
+test('an image that neither the target nor a container names is not reported: its release may be deleted', () => {
+  const target = wanted('c2', { web: { image: 'web2' } })
+  const current = { ...reached(target), images: images('web1', 'web2') }
+  const known = { [app]: { commit: 'c1', services: { web: 'v2/web1@sha256:web1' } } }
+  const { releases } = describe(current, target, doings({ running: known })).apps![app]!
+  assert.deepEqual(Object.keys(releases), ['c2'])
+})
+
 test('a report is the difference, and apps go whole', () => {
   const apps = (progress: number) => ({
     [app]: { releases: { c1: { services: { web: { image: 'i', download_progress: progress } } } } },

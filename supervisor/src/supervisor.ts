@@ -1,4 +1,5 @@
 // All parts of the supervisor, in the order in which they begin.
+import { containerLogs, type LogOptions } from '@copal/engine/container-logs.ts'
 import type { Engine } from '@copal/engine/engine.ts'
 import { ConfigFile, ensureIdentity } from './config.ts'
 import type { Device } from './device.ts'
@@ -6,6 +7,7 @@ import { listen } from './events.ts'
 import { serveHealth } from './health.ts'
 import { ipAddresses, macAddresses } from './host/addresses.ts'
 import { readHostFacts } from './host/facts.ts'
+import { tellInitialConfig } from './initial-report.ts'
 import { log } from './log.ts'
 import { LogStream } from './log-stream.ts'
 import { Logs } from './logs.ts'
@@ -57,7 +59,8 @@ export async function startSupervisor(
 
   const memory = await Memory.open(settings.state)
   const reporter = new Reporter(device)
-  const logs = await Logs.open(engine, stream, settings.state)
+  const read = (id: string, options: LogOptions) => containerLogs(engine, id, options)
+  const logs = await Logs.open(read, stream, settings.state)
   const metrics = new MetricsReader(settings.data)
   let told: Metrics = await metrics.read()
   reporter.update({ ...(await identityOf(device, port)), ...told })
@@ -97,6 +100,7 @@ export async function startSupervisor(
     loop.run(signal),
     watch.run(signal),
     reporter.run(signal),
+    tellInitialConfig(device, signal),
     listen(engine, settings.namespace, heard, signal),
     tellAddresses(reporter, signal),
   ])

@@ -2,7 +2,7 @@ import type { Context } from '../context.ts'
 import { watch } from '../devices/watching.ts'
 import { after, asStored, byTime, newest } from './history.ts'
 import { tails } from './tails.ts'
-import type { Row } from './write-lines.ts'
+import type { Row } from './chunk.ts'
 
 const blankEvery = 30_000 // ms; readers count on one at least every 58 s
 const lookEvery = 5_000 // ms; what another copy told may have been lost

@@ -1,6 +1,6 @@
 import type { StoredLine } from '@copal/wire/log-line.ts'
 import type { Context } from '../context.ts'
-import type { Row } from './write-lines.ts'
+import type { Row } from './chunk.ts'
 
 export const historyMost = 1000
 

@@ -20,6 +20,16 @@ test('more lines than the limit allows: a line with the count stands where they 
   assert.deepEqual(taken.slice(199), ['early 199', '6 lines dropped: more than 10 a second', 'later', 'last'])
 })
 
+test('a line that was dropped counts as handled only with its mark', () => {
+  const intake = new Intake(1, 0)
+  const at = (place: number) => ({ ...line('x'), source: 'c', place: String(place) })
+  for (let place = 1; place <= 22; place++) intake.take(at(place), 0)
+  assert.deepEqual([...intake.places()], [['c', '20']])
+  assert.deepEqual([...intake.places()], [])
+  intake.marks(0)
+  assert.deepEqual([...intake.places()], [['c', '22']])
+})
+
 test('lines that are not understood are counted where they were, and the rest is kept', () => {
   const intake = new Intake(10, 0)
   intake.miss('not understood')

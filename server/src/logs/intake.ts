@@ -15,6 +15,9 @@ export class Intake {
   #allowance: number
   #filledAt: number
   readonly #missing = new Map<Missing, number>()
+  /** Places of lines that are missing, until their mark is made: source → place. */
+  readonly #unmarked = new Map<string, string>()
+  #settled = new Map<string, string>()
 
   constructor(perSecond: number, now: number) {
     this.#perSecond = perSecond
@@ -31,10 +34,20 @@ export class Intake {
     const needed = this.#missing.has('too many') ? Math.min(most, this.#perSecond) : 1
     if (this.#allowance < needed) {
       this.miss('too many')
+      note(this.#unmarked, line)
       return []
     }
     this.#allowance--
-    return [...this.marks(line.timestamp), line]
+    const marks = this.marks(line.timestamp)
+    note(this.#settled, line)
+    return [...marks, line]
+  }
+
+  /** How far each source has come with all lines that were given out since the last call: source → place. */
+  places(): ReadonlyMap<string, string> {
+    const settled = this.#settled
+    this.#settled = new Map()
+    return settled
   }
 
   /** Counts lines that are missing here. */
@@ -51,6 +64,8 @@ export class Intake {
       isStdErr: true,
     }))
     this.#missing.clear()
+    for (const [source, place] of this.#unmarked) this.#settled.set(source, place)
+    this.#unmarked.clear()
     return lines
   }
 
@@ -64,4 +79,8 @@ export class Intake {
         return 'the platform could not store them'
     }
   }
+}
+
+function note(places: Map<string, string>, { source, place }: SentLine): void {
+  if (source !== undefined && place !== undefined) places.set(source, place)
 }

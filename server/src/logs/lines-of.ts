@@ -4,8 +4,14 @@ const longest = 128 * 1024 // bytes of one line of JSON; the message in it is at
 export type Piece = string | typeof overLong
 export const overLong = Symbol('over-long')
 
-/** Splits bytes into lines as they come; one list for each chunk, so that what came together is handled together. */
-export async function* linesOf(bytes: AsyncIterable<Buffer>): AsyncGenerator<Piece[]> {
+/**
+ * Splits bytes into lines as they come; one list for each chunk, so that what came together is handled together. With `whole`, a
+ * last line that does not end counts as cut off, and not at all: who sent it will send it again.
+ */
+export async function* linesOf(
+  bytes: AsyncIterable<Buffer>,
+  { whole = false } = {},
+): AsyncGenerator<Piece[]> {
   let rest: Buffer = Buffer.alloc(0)
   let skipping = false
   for await (const chunk of bytes) {
@@ -25,5 +31,5 @@ export async function* linesOf(bytes: AsyncIterable<Buffer>): AsyncGenerator<Pie
     }
     yield pieces.filter((piece) => piece === overLong || piece.trim() !== '')
   }
-  if (rest.length > 0) yield [rest.toString()]
+  if (rest.length > 0 && !whole) yield [rest.toString()]
 }

@@ -1,8 +1,12 @@
 // `POST /device/v2/<uuid>/log-stream`: ndjson, gzipped, open as long as the device has something to say. Any answer before the
-// device ends its request counts as failure there, so 201 comes only at the end, and 401, 415 and 503 at once.
+// device ends its request counts as failure there, so 201 comes only at the end, and 401, 409, 415 and 503 at once.
+//
+// A stream that names a claim (docs/decisions/device-logs.md) is stored wholly up to where it breaks, and not at all from there on;
+// the device asks for its places and goes on. A stream without a claim is stored as well as it goes.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { constants, createGunzip } from 'node:zlib'
+import type { SentLine } from '@copal/wire/log-line.ts'
 import type { RawRoute } from '../app.ts'
 import { whoAsks } from '../auth/who.ts'
 import type { Context } from '../context.ts'
@@ -10,9 +14,11 @@ import { Problem, badRequest, unauthorized } from '../problems.ts'
 import { Intake } from './intake.ts'
 import { linesOf, overLong, type Piece } from './lines-of.ts'
 import { isForeign, parse, readLine } from './read-line.ts'
+import type { Claimed } from './chunk.ts'
 import { logWriter } from './write-lines.ts'
 
 const path = /^\/device\/v2\/([0-9a-f]{32,62})\/log-stream(?:\?|$)/
+const claimIn = /[?&]claim=([0-9a-f-]{36})(?:&|$)/
 const chunksAtOnce = 8
 const waitingMost = 2000
 
@@ -39,9 +45,11 @@ async function take(ctx: Context, request: IncomingMessage, response: ServerResp
     throw new Problem(503, 'busy', 'cannot take logs: the database is behind · try again later', {
       'Retry-After': '30',
     })
-  const lines = linesOf(bodyOf(request))
+  const claim = claimIn.exec(request.url!)?.[1]
+  const claimed = claim === undefined ? undefined : { claim, broken: false }
+  const lines = linesOf(bodyOf(request), { whole: claimed !== undefined })
   response.socket?.setTimeout(0)
-  await store(ctx, asking.id, lines)
+  await store(ctx, asking.id, lines, claimed)
 }
 
 function bodyOf(request: IncomingMessage): Readable {
@@ -66,21 +74,26 @@ function unzipped(request: IncomingMessage): Readable {
 }
 
 /** Stores what comes, a few chunks ahead of the database at most; beyond that the device waits. */
-async function store(ctx: Context, device: number, chunks: AsyncIterable<Piece[]>): Promise<void> {
+async function store(
+  ctx: Context,
+  device: number,
+  chunks: AsyncIterable<Piece[]>,
+  claimed: Claimed | undefined,
+): Promise<void> {
   const intake = new Intake(ctx.config.deviceLogs.linesPerSecond, ctx.now().getTime())
   const writing: Promise<void>[] = []
-  const add = (lines: ReturnType<Intake['take']>) => {
+  const add = (lines: SentLine[]) => {
     if (lines.length === 0) return
-    const written = logWriter(ctx)
-      .add(device, lines)
-      .catch(() => intake.miss('not stored', lines.length))
-    writing.push(written)
+    const written = logWriter(ctx).add({ device, lines, claimed, places: intake.places() })
+    writing.push(claimed ? written : written.catch(() => intake.miss('not stored', lines.length)))
+    written.catch(() => undefined) // heard below, when it is waited for
   }
   try {
     for await (const pieces of chunks) {
       const now = ctx.now().getTime()
       add(pieces.flatMap((piece) => taken(intake, piece, now)))
       if (writing.length >= chunksAtOnce) await writing.shift()
+      if (claimed?.broken) break
     }
   } catch (error) {
     if ((error as { code?: string }).code?.startsWith('Z_'))

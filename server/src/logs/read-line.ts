@@ -7,13 +7,14 @@ const serviceMost = 2 ** 31 - 1
 export function readLine(value: unknown): SentLine | undefined {
   const read = sentLine.safeParse(value)
   if (!read.success || !Number.isFinite(read.data.timestamp)) return undefined
-  const { message, timestamp, isSystem, isStdErr, serviceId } = read.data
+  const { message, timestamp, isSystem, isStdErr, serviceId, source, place } = read.data
   return {
     message: storable(message),
     timestamp,
     ...(isSystem && { isSystem }),
     ...(isStdErr && { isStdErr }),
     ...(serviceId && serviceId > 0 && serviceId <= serviceMost && { serviceId }),
+    ...(source !== undefined && place !== undefined && { source: storable(source), place: storable(place) }),
   }
 }
 

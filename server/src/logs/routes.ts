@@ -6,6 +6,7 @@ import { whoAsks } from '../auth/who.ts'
 import type { Context } from '../context.ts'
 import { deviceFor } from '../devices/queries.ts'
 import { badRequest, notFound, tooMany, unauthorized } from '../problems.ts'
+import { claimLogs } from './claim-logs.ts'
 import { follow } from './follow.ts'
 import { asStored, byTime, historyMost, newest } from './history.ts'
 import { isForeign, readLine } from './read-line.ts'
@@ -34,8 +35,17 @@ export function logRoutes(app: FastifyInstance, ctx: Context): void {
     const lines = read.filter((line) => line !== undefined)
     const bad = read.length - lines.length
     if (bad > 0) lines.push(droppedMark(bad, ctx.now().getTime()))
-    if (lines.length > 0) await logWriter(ctx).add(asking.id, lines)
+    if (lines.length > 0) await logWriter(ctx).add({ device: asking.id, lines })
     return reply.code(201).send()
+  })
+
+  app.post<{ Params: { uuid: string } }>('/device/v2/:uuid/log-claim', async (request) => {
+    const asking = await whoAsks(ctx, request)
+    if (asking.kind !== 'device' || asking.uuid !== request.params.uuid)
+      throw unauthorized(
+        `cannot take logs of device ${request.params.uuid}: it is unknown, or this is not its key`,
+      )
+    return claimLogs(ctx, asking.id)
   })
 
   app.get<{ Params: { uuid: string }; Querystring: Record<string, string> }>(

@@ -3,7 +3,7 @@
 import type { Context } from '../context.ts'
 import { idsOf } from '../devices/changes.ts'
 import { onePer } from '../kit/one-per.ts'
-import type { Row } from './write-lines.ts'
+import type { Row } from './chunk.ts'
 
 const queueMost = 1000 // lines
 

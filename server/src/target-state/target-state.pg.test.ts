@@ -237,3 +237,51 @@ test('moving a device resets what belonged to its old fleet, and refuses another
     /cannot pin device .*: it is not a release of its fleet/,
   )
 })
+
+test('a newer target replaces one that a device never finished, however long it was away', async () => {
+  await using server = await testServer()
+  const fleet = await testFleet(server)
+  const device = await testDevice(server, fleet)
+  const [first, second, third] = [
+    await testRelease(server, fleet),
+    await testRelease(server, fleet, ['main'], { target: false }),
+    await testRelease(server, fleet, ['main'], { target: false }),
+  ]
+  const { sql } = server.ctx.db
+  const follow = async ({ id }: { id: number }) => {
+    await sql`update application set should_be_running__release = ${id} where id = ${fleet.id}`
+  }
+  const wanted = async () => {
+    const document = await server.call('GET', `/device/v3/${device.uuid}/state`, undefined, device.key)
+    return Object.keys(document[device.uuid].apps[fleet.uuid].releases)
+  }
+  assert.deepEqual(await wanted(), [first.commit])
+  await server.call(
+    'PATCH',
+    '/device/v3/state',
+    {
+      [device.uuid]: {
+        apps: {
+          [fleet.uuid]: {
+            releases: {
+              [first.commit]: {
+                update_status: 'downloading',
+                services: {
+                  main: {
+                    image: `${first.services['main']!.location}@${first.services['main']!.digest}`,
+                    status: 'Downloading',
+                    download_progress: 10,
+                  },
+                },
+              },
+            },
+          },
+        },
+      },
+    },
+    device.key,
+  )
+  await follow(second)
+  await follow(third)
+  assert.deepEqual(await wanted(), [third.commit])
+})

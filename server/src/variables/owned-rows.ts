@@ -19,14 +19,23 @@ type Fields = Record<string, string | number | undefined>
 /** The verbs of rows that are an owner, a name and a value. The door has checked that the asker may change the owner. */
 export function ownedRows({ table, owner, name, rules, told }: Table) {
   return {
-    async create(ctx: Context, _: Actor, fields: Fields): Promise<{ id: number }> {
+    async create(ctx: Context, asking: Actor, fields: Fields): Promise<{ id: number }> {
       rules(fields[name] as string, fields.value as string)
       return ctx.db.transaction(async (tx) => {
+        const { sql } = tx
         const row = { [owner]: fields[owner]!, [name]: fields[name]!, value: fields.value! }
-        const [made] = await tx.sql<{ id: number }[]>`
-          insert into ${tx.sql(table)} ${tx.sql(row)} returning id`
-        await tell(tx, [Number(fields[owner])])
-        return made!
+        // A device tells at its first boot how it is set. balena supervisors begin again for ever when they are told 409, and take no
+        // target until then; what is there already, by an earlier try or a person's hand, stays.
+        const repeatable = table === 'device_config_variable' && asking.kind === 'device'
+        const [made] = await sql<{ id: number }[]>`
+          insert into ${sql(table)} ${sql(row)} ${repeatable ? sql`on conflict do nothing` : sql``} returning id`
+        if (made) {
+          await tell(tx, [Number(fields[owner])])
+          return made
+        }
+        const [there] = await sql<{ id: number }[]>`
+          select id from ${sql(table)} where ${sql(owner)} = ${fields[owner]!} and ${sql(name)} = ${fields[name]!}`
+        return there!
       })
     },
     async update(ctx: Context, _: Actor, ids: number[], { value }: Fields): Promise<void> {

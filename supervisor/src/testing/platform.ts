@@ -24,6 +24,10 @@ export class TestPlatform {
   registerStatus = 201
   /** Devices that queries of the API find, and with which keys. */
   readonly devices: { id: number; uuid: string; readableBy: string[] }[] = []
+  /** What the device asked of the API, and what it was answered. */
+  readonly written: { request: string; body: Record<string, unknown>; status: number }[] = []
+  /** The status of the next answers to that, then 201. */
+  readonly writeStatus: number[] = []
   readonly exchanged: { id: number; apiKey: string }[] = []
   /** Whether lines are accepted. */
   lines = true
@@ -131,6 +135,7 @@ export class TestPlatform {
       if (request.headers['if-none-match'] === this.#etag) return void response.writeHead(304).end()
       return void response.writeHead(200, { etag: this.#etag }).end(JSON.stringify(this.#state))
     }
+    if (path.startsWith('/v7/device')) return this.#write(request, response)
     if (path === '/device/v3/state') return this.#report(request, response)
     if (path === `/device/v2/${this.#uuid}/log-stream`) return this.#takeLogs(request, response)
     response.writeHead(404).end()
@@ -158,6 +163,13 @@ export class TestPlatform {
     const { apiKey } = JSON.parse(await text(request)) as { apiKey: string }
     this.exchanged.push({ id: Number(path.split('/')[3]), apiKey })
     response.writeHead(200).end()
+  }
+
+  async #write(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = JSON.parse(await text(request)) as Record<string, unknown>
+    const status = this.writeStatus.shift() ?? 201
+    this.written.push({ request: `${request.method} ${request.url}`, body, status })
+    response.writeHead(status).end('{}')
   }
 
   async #report(request: IncomingMessage, response: ServerResponse): Promise<void> {
