@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { table, type Proof } from './proof.ts'
 
 const root = join(import.meta.dirname, '../..')
-// A subnet that tests are made for (RFC 2544): the new machine's own network, behind this machine's address.
-const [outside, inside] = ['198.18.7.1', '198.18.7.2']
+// Addresses that are nobody's (RFC 5737): the new machine's own network, behind this machine's address.
+const [outside, inside] = ['198.51.100.1', '198.51.100.2']
 
 const seconds = (ms: number) => (ms / 1000).toFixed(1)
 
