@@ -43,9 +43,11 @@ async function rebuild(name: string, options: Options): Promise<void> {
   const stop = new AbortController()
   process.once('SIGINT', () => {
     remark('Cancelling the build …')
-    const cancelled = ask(settings, `/builds/v1/${build.id}/cancel`, { method: 'POST' })
-    void cancelled.catch(() => {}).finally(() => stop.abort())
+    stop.abort()
+    void ask(settings, `/builds/v1/${build.id}/cancel`, { method: 'POST' }).catch(() => {})
   })
-  await followToEnd(settings, build, options, stop.signal)
-  if (stop.signal.aborted) throw new Problem('The build was cancelled; nothing on the devices changes.', 130)
+  await followToEnd(settings, build, options, stop.signal).finally(() => {
+    if (stop.signal.aborted)
+      throw new Problem('The build was cancelled; nothing on the devices changes.', 130)
+  })
 }
