@@ -56,6 +56,7 @@ const hostAddresses = Object.values(networkInterfaces())
   .flatMap((list) => list ?? [])
   .filter(({ family, internal }) => family === 'IPv4' && !internal)
   .map(({ address }) => address)
+  .filter((address) => !/^198\.1[89]\./.test(address)) // the builder's own range, which never leads out of it
 
 async function startBuilder(): Promise<Engine> {
   const { engine } = making

@@ -14,10 +14,16 @@ export interface BuildLog extends BuildOutput {
   close(): Promise<string>
 }
 
-export function openLog(ctx: Context, build: number, output: BuildOutput): BuildLog {
-  let kept = ''
+/** @param earlier what earlier tries printed; this one goes on behind it */
+export function openLog(
+  ctx: Context,
+  build: number,
+  output: BuildOutput,
+  earlier = { log: '', nextPiece: 0 },
+): BuildLog {
+  let kept = earlier.log
   let left = '' // not in a row yet
-  let number = 0
+  let number = earlier.nextPiece
   let dropped = 0
   let last: string[] = []
   let writing: Promise<unknown> = Promise.resolve()

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Engine } from '@copal/engine/engine.ts'
 import { listContainers } from '@copal/engine/containers.ts'
@@ -14,6 +17,7 @@ import { cancelRelease } from '../releases/end-release.ts'
 import type { TestServer } from '../test-server.ts'
 import { holdBuilder, platformId } from './builders.ts'
 import { silent } from './output.ts'
+import { sweepBuilds } from './sweep-builds.ts'
 import { tidyBuilder } from './tidy-builder.ts'
 import { archiveOf, buildingServer, push, seedFleet } from './test-push.ts'
 
@@ -63,6 +67,13 @@ async function builderGateway(): Promise<string> {
 async function inBuilder(...command: string[]): Promise<string> {
   using engine = new Engine(server.ctx.config.dockerHost)
   return (await execute(engine, await builderContainerId(engine), command)).stdout
+}
+
+/** How a build ended, once it has. */
+async function endOf(build: number): Promise<string> {
+  const status = async () => (await sql`select status from build where id = ${build}`)[0]!.status
+  await eventually('the build ends', 90, async () => !['waiting', 'running'].includes(await status()))
+  return status()
 }
 
 async function eventually(what: string, seconds: number, happened: () => Promise<boolean>): Promise<void> {
@@ -446,11 +457,92 @@ test(
       assert.match(refused.output, /^remote: cannot build service main: .*exit code: 9/m)
       assert.match((await git('ls-remote', 'copal')).output, new RegExp(`^${good}\\trefs/heads/main$`, 'm'))
       assert.equal((await sql`select status from release where commit = ${bad}`)[0]!.status, 'failed')
+
+      // The same commit once more, into a release of its own that the fleet follows.
+      const build = await server.call('POST', '/builds/v1', { rebuild: release!.id })
+      assert.equal(await endOf(build.id), 'success')
+      const [again] = await sql`
+        select r.id, r.commit, r.build_log, t.value as "sourceCommit" from build b join release r on r.id = b.release
+        join release_tag t on t.release = r.id and t.tag_key = 'source-commit' where b.id = ${build.id}`
+      assert.equal(again!.sourceCommit, good)
+      assert.match(again!.commit, /^[0-9a-f]{40}$/)
+      assert.notEqual(again!.commit, good)
+      assert.match(again!.build_log, /RUN echo built by git · cached/)
+      assert.equal(await target(), again!.id)
+      const third = await server.call('POST', '/builds/v1', {
+        rebuild: again!.id,
+        nocache: true,
+        draft: true,
+      })
+      assert.equal(await endOf(third.id), 'success')
+      assert.equal(await target(), again!.id)
+
+      // A submodule that the build needs: named where people look, at the head of the log and at its end.
+      await git('update-index', '--add', '--cacheinfo', `160000,${good},libs/x`)
+      await writeFile(
+        join(folder, '.gitmodules'),
+        '[submodule "x"]\n\tpath = libs/x\n\turl = git://example.test/x\n',
+      )
+      const needy = await commit('Dockerfile', `FROM ${debian}\nCOPY libs/x/main /\n`)
+      assert.notEqual((await git('push', 'copal', 'main')).code, 0)
+      const [failed] = await sql`select build_log from release where commit = ${needy}`
+      const note =
+        'Submodule libs/x (git://example.test/x) is not part of the push: its folder is empty in the build.'
+      const lines = failed!.build_log.trim().split('\n')
+      assert.equal(lines[0], note)
+      assert.equal(lines.at(-2), note)
+      assert.match(lines.at(-1), /^cannot build service main/)
     } finally {
       await rm(folder, { recursive: true, force: true })
     }
   },
 )
+
+test('a build without a pusher is built to its end when its copy of the server is killed', each, async () => {
+  const { ctx, token } = server
+  const folder = await mkdtemp(join(tmpdir(), 'copal-copy-'))
+  const port = ctx.config.port + 1
+  const copy = spawn(process.execPath, [fileURLToPath(new URL('test-copy.ts', import.meta.url))], {
+    env: {
+      ...process.env,
+      COPAL_PORT: String(port),
+      COPAL_DATA_DIR: folder,
+      COPAL_BLOBS: ctx.config.blobs,
+      COPAL_DATABASE_URL: ctx.config.databaseUrl,
+      COPAL_SECRET: ctx.config.secret,
+      COPAL_BUILD_DISK: '3G',
+      COPAL_BUILD_MEMORY: '2G',
+      COPAL_LOG_LEVEL: 'error',
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  try {
+    await once(copy.stdout, 'data')
+    const dockerfile = `FROM ${debian}\nRUN echo begun; sleep 6; date +%N\nCOPY word /\n`
+    const answer = await fetch(`http://127.0.0.1:${port}/v3/build?slug=admin/hello&headless=true`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${token}` },
+      body: new Uint8Array(archiveOf({ Dockerfile: dockerfile, word: 'kept' })),
+    })
+    const { releaseId } = (await answer.json()) as { releaseId: number }
+    const [build] = await sql`select id, copy from build where release = ${releaseId}`
+    const printed = async () =>
+      (await sql`select string_agg(lines, '') as text from build_log where build = ${build!.id}`)[0]!
+    await eventually('begun', 60, async () => /\] +begun$/m.test((await printed()).text ?? ''))
+    copy.kill('SIGKILL')
+    await once(copy, 'exit')
+    await sql`update copy set lease_until = now() where id = ${build!.copy}`
+    await sweepBuilds(ctx)
+    assert.equal(await endOf(build!.id), 'success')
+    const release = await releaseRow(releaseId)
+    assert.equal(release.status, 'success')
+    assert.match(release.build_log, /begun\n[^]*starting again \(try 2 of 3\)\n[^]*begun\n[^]*Release: /)
+    assert.equal(await target(), releaseId)
+  } finally {
+    copy.kill('SIGKILL')
+    await rm(folder, { recursive: true, force: true })
+  }
+})
 
 test(
   'a platform that is stopped ends its builds as interrupted, and takes its builders with it',

@@ -7,7 +7,8 @@ import type { User } from '../auth/actor.ts'
 import type { Context } from '../context.ts'
 import { problemOf } from '../kit/http/errors.ts'
 import { Problem } from '../problems.ts'
-import { buildRelease, type BuildWish } from './build-release.ts'
+import { buildRelease } from './build-release.ts'
+import { startDetached, type DetachedWish } from './detached.ts'
 import { fleetFor, type FleetRow } from './fleet-for.ts'
 import type { BuildOutput } from './output.ts'
 import { readTar, sourceLimits } from './source.ts'
@@ -54,7 +55,7 @@ interface Push {
   user: User
 }
 
-function wishOf({ asked, fleet, user }: Push): Omit<BuildWish, 'source' | 'output' | 'signal'> {
+function wishOf({ asked, fleet, user }: Push): Omit<DetachedWish, 'source'> {
   return {
     application: fleet,
     user,
@@ -97,13 +98,9 @@ async function pushHeadless(
   response: ServerResponse,
 ): Promise<void> {
   const source = await readTar(request, sourceLimits(ctx))
-  const started = Promise.withResolvers<number>()
-  const output: BuildOutput = { line() {}, progress() {}, release: started.resolve }
-  const signal = new AbortController().signal
-  const built = buildRelease(ctx, { ...wishOf(push), source, output, signal })
-  built.catch(started.reject).finally(() => source[Symbol.asyncDispose]())
+  const { release } = startDetached(ctx, { ...wishOf(push), source })
   try {
-    json(response, 200, { started: true, releaseId: await started.promise })
+    json(response, 200, { started: true, releaseId: await release })
   } catch (error) {
     json(response, 200, { started: false, error: 'Invalid request', message: sentenceOf(ctx, error) })
   }

@@ -1,24 +1,50 @@
 // Builds as rows: who waits, who runs, on which copy. A row counts only while its copy's lease lives.
 import type { Context } from '../context.ts'
-import type { Query } from '../kit/db/db.ts'
-import { cancelled } from './stop-reasons.ts'
+import type { Query, Tx } from '../kit/db/db.ts'
+import { cancelled, takenOver } from './stop-reasons.ts'
 
 export type BuildEnd = 'success' | 'failed' | 'cancelled' | 'interrupted'
 
 /** Milliseconds by phase of a build, in order. */
 export type Phases = Record<string, number>
 
+/** A build whose copy dies this often is most likely why. */
+export const mostTries = 3
+
+/** What it takes to start a build again, on whichever copy. */
+export interface KeptBuild {
+  /** The digest of its source, a blob. */
+  source: string
+  /** See detached.ts. */
+  wish: unknown
+}
+
 const askAgainEvery = 2000 // ms; events make it quicker
 
 /** A row for a build that begins on this copy; it waits for its turn. */
 export async function openBuild(
   ctx: Context,
-  build: { application: number; user: number | undefined; commit: string },
+  build: {
+    application: number
+    user: number | undefined
+    commit: string
+    /** Of a build that starts again when this copy dies. */
+    kept?: KeptBuild | undefined
+  },
 ): Promise<number> {
-  const [row] = await ctx.db.sql<{ id: number }[]>`
-    insert into build (application, "user", copy, commit, status, created_at)
-    values (${build.application}, ${build.user ?? null}, ${ctx.copy}, ${build.commit}, 'waiting', ${ctx.now()}) returning id`
+  const { sql } = ctx.db
+  const { source, wish } = build.kept ?? { source: null, wish: null }
+  const [row] = await sql<{ id: number }[]>`
+    insert into build (application, "user", copy, commit, status, created_at, source, wish)
+    values (${build.application}, ${build.user ?? null}, ${ctx.copy}, ${build.commit}, 'waiting', ${ctx.now()}, ${source},
+      ${wish === null ? null : sql.json(wish as never)}) returning id`
   return row!.id
+}
+
+/** @throws Problem when another copy has taken the build over, since this one had not been heard of */
+export async function isOurs(ctx: Context, { sql }: Tx, build: number): Promise<void> {
+  const [row] = await sql`select 1 from build where id = ${build} and copy = ${ctx.copy} for update`
+  if (!row) throw takenOver()
 }
 
 /**
@@ -56,7 +82,7 @@ async function takePlace(ctx: Context, build: number): Promise<number> {
     )
     if (ahead.length >= ctx.config.builds.atOnce) return ahead.length
     const [row] = await sql`
-      update build set status = 'running', started_at = ${ctx.now()} where id = ${build} and status = 'waiting' returning id`
+      update build set status = 'running', started_at = ${ctx.now()} where id = ${build} and status = 'waiting' and copy = ${ctx.copy} returning id`
     if (!row) throw cancelled()
     return 0
   })
@@ -85,7 +111,7 @@ function nextEnd(ctx: Context, signal: AbortSignal): { promise: Promise<void>; s
   }
 }
 
-/** The build is over: its log goes to its release, its place to the next. Does nothing when it ended before. */
+/** The build is over: its log goes to its release, its place to the next. Does nothing when it ended before, or is another copy's. */
 export async function closeBuild(
   ctx: Context,
   build: number,
@@ -94,8 +120,8 @@ export async function closeBuild(
   await ctx.db.transaction(async (tx) => {
     const [row] = await tx.sql<{ release: number | null; application: number }[]>`
       update build set status = ${end.status}, error_message = ${end.sentence ?? null}, phases = ${tx.sql.json(end.phases)},
-        ended_at = ${ctx.now()}
-      where id = ${build} and status in ('waiting', 'running') returning release, application`
+        ended_at = ${ctx.now()}, source = null
+      where id = ${build} and copy = ${ctx.copy} and status in ('waiting', 'running') returning release, application`
     if (!row) return
     if (row.release !== null) {
       await tx.sql`update release set build_log = ${end.log} where id = ${row.release}`

@@ -7,6 +7,7 @@ import { cancelBuild } from './cancel-build.ts'
 import { fleetFor } from './fleet-for.ts'
 import { followBuild } from './follow-build.ts'
 import { listBuilds, visibleBuild } from './list-builds.ts'
+import { rebuildRelease } from './rebuild-release.ts'
 
 /** Builds as our own CLI and dashboard see them (docs/wire/builds.md). */
 export function buildRoutes(app: FastifyInstance, ctx: Context): void {
@@ -19,6 +20,19 @@ export function buildRoutes(app: FastifyInstance, ctx: Context): void {
     const asking = await whoAsks(ctx, request)
     const fleet = name === undefined ? undefined : (await fleetFor(ctx, asking, name, 'see')).fleet
     return { builds: await listBuilds(ctx, asking, { fleet: fleet?.id, limit }) }
+  })
+
+  app.post('/builds/v1', async (request) => {
+    const asked = z
+      .object({
+        rebuild: z.number().int().positive(),
+        nocache: z.boolean().default(false),
+        draft: z.boolean().optional(),
+      })
+      .parse(request.body)
+    const asking = await whoAsks(ctx, request)
+    const build = await rebuildRelease(ctx, asking, asked.rebuild, asked)
+    return visibleBuild(ctx, asking, build, 'see')
   })
 
   app.get('/builds/v1/:id', async (request) =>

@@ -14,6 +14,9 @@ export const cancelled = () => new Problem(409, 'cancelled', 'cannot go on: the 
 export const interrupted = () =>
   new Problem(503, 'interrupted', 'cannot go on: the platform is being stopped · push again when it is back')
 
+export const takenOver = () =>
+  new Problem(409, 'taken_over', 'cannot go on: another copy of the platform builds it now')
+
 /** Puts together all that can stop a build: its pusher, its time limit, and anybody who cancels it, on whichever copy. */
 export function stopReasons(ctx: Context, build: number, pusher: AbortSignal): Stop {
   const controller = new AbortController()
@@ -26,9 +29,10 @@ export function stopReasons(ctx: Context, build: number, pusher: AbortSignal): S
   const limit = setTimeout(() => because(tooLong(minutes)), minutes * 60_000)
 
   async function look(): Promise<void> {
-    const [row] = await ctx.db.sql<{ build: string; release: string | null }[]>`
-      select b.status as build, r.status as release from build b left join release r on r.id = b.release where b.id = ${build}`
+    const [row] = await ctx.db.sql<{ copy: string; build: string; release: string | null }[]>`
+      select b.copy, b.status as build, r.status as release from build b left join release r on r.id = b.release where b.id = ${build}`
     if (row?.build === 'interrupted') because(interrupted())
+    else if (row && row.copy !== ctx.copy) because(takenOver())
     else if (!row || row.build === 'cancelled' || row.release === 'cancelled') because(cancelled())
     else if (row.release && !['running', 'success'].includes(row.release))
       because(endedElsewhere(row.release))

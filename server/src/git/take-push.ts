@@ -96,7 +96,8 @@ async function buildPlan(
 
 const mostNotes = 20
 
-function notesOn(submodules: Submodule[]): string[] {
+/** What people must know of a tree with submodules, before it is built. */
+export function notesOn(submodules: Submodule[]): string[] {
   const notes = submodules.slice(0, mostNotes).map(({ path, url }) => {
     const line = `Submodule ${path} (${url ?? 'no address in .gitmodules'}) is not part of the push: its folder is empty in the build.`
     return line.replace(/\p{Cc}/gu, '?') // a name may hold what a terminal would obey

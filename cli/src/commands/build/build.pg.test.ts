@@ -73,6 +73,14 @@ test('Ctrl-C on a push cancels its build', async () => {
   }
 })
 
+test('a release whose source is not kept is not built again, and a sentence says what to do', async () => {
+  const [newest] = await platform.json('release', 'list', 'yard')
+  const { code, err } = await platform.copal('release', 'rebuild', newest.commit)
+  assert.equal(code, 1)
+  assert.match(err, /^cannot build release \d+ again: it was not pushed by git, .* · push it again/)
+  assert.match((await platform.copal('release', 'rebuild', '999999')).err, /^cannot find a release "999999"/)
+})
+
 test('what can not be pushed is told before anything is sent', async () => {
   const nowhere = await platform.copal('push', 'yard', '-s', join(folder, 'nowhere'))
   assert.match(nowhere.err, /^cannot push .*nowhere: there is no such folder/)

@@ -23,13 +23,26 @@ export function followBuild(build: Command): void {
     .option('--json', 'print JSON, one object a line')
     .action(async (name: string, options: Json) => {
       const settings = readSettings()
-      const found = await findBuild(settings, name)
-      const status = await follow(settings, found, (entry) => {
-        if (options.json) process.stdout.write(`${JSON.stringify(entry)}\n`)
-        else if (entry.line !== undefined) process.stdout.write(`${colourful(entry.line)}\n`)
-      })
-      if (status !== 'success') throw new Problem(await verdict(settings, found.id))
+      await followToEnd(settings, await findBuild(settings, name), options)
     })
+}
+
+/**
+ * Prints what a build prints until it ends.
+ * @throws Problem unless it ends as a success, or `signal` stops the looking on
+ */
+export async function followToEnd(
+  settings: Settings,
+  build: Build,
+  { json }: Json,
+  signal?: AbortSignal,
+): Promise<void> {
+  const tell = (entry: LogLine) => {
+    if (json) process.stdout.write(`${JSON.stringify(entry)}\n`)
+    else if (entry.line !== undefined) process.stdout.write(`${colourful(entry.line)}\n`)
+  }
+  const status = await follow(settings, build, tell, signal)
+  if (status !== 'success' && !signal?.aborted) throw new Problem(await verdict(settings, build.id))
 }
 
 export function buildLogs(build: Command): void {

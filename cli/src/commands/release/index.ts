@@ -5,13 +5,21 @@ import { wholeNumber } from '../../options.ts'
 import { colourful, printFacts, printJson, printTable, remark, say } from '../../output.ts'
 import { readSettings } from '../../settings.ts'
 import { timeText, tookText } from '../../times.ts'
+import { rebuildRelease } from './rebuild.ts'
 
 export function releaseCommand(program: Command): void {
   const release = program
     .command('release')
-    .summary('what builds made: list, look at, finalize')
+    .summary('what builds made: list, look at, build again, finalize')
     .description('releases: name them by commit (7 digits are enough), version or id')
-  for (const command of [listReleases, showRelease, releaseLogs, finalizeRelease, invalidateRelease])
+  for (const command of [
+    listReleases,
+    showRelease,
+    releaseLogs,
+    rebuildRelease,
+    finalizeRelease,
+    invalidateRelease,
+  ])
     command(release)
 }
 
