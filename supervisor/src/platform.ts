@@ -1,7 +1,7 @@
 // The platform, over HTTP(S): one place that knows its address, its certificate and our key.
 import http from 'node:http'
 import https from 'node:https'
-import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls'
+import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls'
 import type { ClientRequest, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 
 export interface Answer {
@@ -24,6 +24,7 @@ const patience = 59_000
 
 /** What TLS says when no authority that is believed has signed. */
 const unknownAuthority = new Set([
+  'CERT_SIGNATURE_FAILURE', // signed by one of the same name
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'SELF_SIGNED_CERT_IN_CHAIN',
   'UNABLE_TO_GET_ISSUER_CERT',
@@ -40,7 +41,7 @@ export class Platform {
   #believesAll = false
   #context: SecureContext | undefined
 
-  /** @param rootCa PEM in base64, as config.json has it; trusted besides the authorities that the runtime brings */
+  /** @param rootCa PEM in base64, as config.json has it, one certificate or several; trusted besides those that the machine believes */
   constructor(endpoint: string, key: string, rootCa?: string) {
     this.endpoint = endpoint.replace(/\/+$/, '')
     this.#key = key
@@ -58,17 +59,20 @@ export class Platform {
 
   /**
    * TLS options: which authorities are believed. One context for all connections, and at first with the platform's own authority
-   * alone: the built-in ones take 3 MB, and are needed only where a public one signs for the platform.
+   * alone: those that the machine believes take 3 MB, and are needed only where one of them signs for the platform.
    */
   trust(): { secureContext?: SecureContext } {
     if (this.#ca === undefined || !this.secure) return {}
     this.#context ??= createSecureContext({
-      ca: this.#believesAll ? [this.#ca, ...rootCertificates] : this.#ca,
+      ca: this.#believesAll ? [this.#ca, ...getCACertificates('default')] : this.#ca,
     })
     return { secureContext: this.#context }
   }
 
-  /** Hears how a connection failed. Where the platform's certificate comes from another authority, the built-in ones count from now on. */
+  /**
+   * Hears how a connection failed. Where the platform's certificate comes from another authority, those that the machine believes
+   * (built in, and of `NODE_EXTRA_CA_CERTS`) count from now on. True when it is worth trying again.
+   */
   doubt(error: NodeJS.ErrnoException): boolean {
     if (this.#ca === undefined || this.#believesAll || !unknownAuthority.has(error.code ?? '')) return false
     this.#believesAll = true

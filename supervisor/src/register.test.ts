@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
@@ -89,28 +86,4 @@ test('a uuid that belongs to somebody else is given up', async (t) => {
   platform.registerStatus = 201
   assert.equal(await registering, true)
   assert.notEqual(platform.uuid, uuid)
-})
-
-test('the platform is believed by the authority of config.json, and not without', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'copal-tls-'))
-  t.after(() => rm(folder, { recursive: true }))
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-  try {
-    const options = `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=test`
-    const more = ['-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert]
-    execFileSync('openssl', [...options.split(' '), ...more], { stdio: 'ignore' })
-  } catch {
-    return t.skip('openssl is not installed')
-  }
-  const pem = await readFile(cert, 'utf8')
-  const server = createServer({ key: await readFile(key), cert: pem }, (_request, response) =>
-    response.end('hello'),
-  )
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.after(() => server.close())
-  const endpoint = `https://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const trusting = new Platform(endpoint, 'k', Buffer.from(pem).toString('base64'))
-  assert.equal((await trusting.ask('GET', '/')).text, 'hello')
-  trusting.close()
-  await assert.rejects(new Platform(endpoint, 'k').ask('GET', '/'), /self-signed certificate/)
 })
