@@ -5,6 +5,7 @@ import { makeApp } from './app.ts'
 import { loadKeys, serverCertificate } from './auth/keys.ts'
 import { firstAdministrator, firstUser } from './accounts/first-administrator.ts'
 import { startBuilds } from './builds/part.ts'
+import { keepCollecting } from './collection/part.ts'
 import type { Config } from './config.ts'
 import type { Context } from './context.ts'
 import { keepLease } from './copy.ts'
@@ -69,6 +70,7 @@ export async function startServer(config: Config): Promise<Server> {
   starting.use(connections(ctx))
   starting.use(reports(ctx))
   starting.use(startUploadSweeps(ctx))
+  starting.use(keepCollecting(ctx))
   starting.use(await keepPartitions(ctx))
   starting.use(logWriter(ctx))
   starting.use(await startListener(ctx))
