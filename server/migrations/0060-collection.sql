@@ -22,6 +22,6 @@ create index device_operated on device (should_be_operated_by__release) where sh
 
 -- When a copy last began to collect: one at a time does.
 create table collection (
-  only boolean primary key default true check (only),
+  id boolean primary key default true check (id),     -- one row
   began_at timestamptz(3) not null
 );

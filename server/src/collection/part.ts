@@ -44,7 +44,7 @@ async function takeTurn(ctx: Context): Promise<boolean> {
   const now = ctx.now()
   const [mine] = await ctx.db.sql`
     insert into collection (began_at) values (${now})
-    on conflict (only) do update set began_at = excluded.began_at
+    on conflict (id) do update set began_at = excluded.began_at
     where collection.began_at <= ${new Date(now.getTime() - between * hour)} returning 1`
   return mine !== undefined
 }
