@@ -121,6 +121,27 @@ export const settings = {
     sentence:
       'Log lines that one device may send in a second, over time; bursts of twenty times as many are taken. Where more are dropped, a line says how many.',
   },
+  COPAL_GRACE_HOURS: {
+    parse: z.coerce.number().min(2),
+    default: '24',
+    sentence:
+      'What was pushed, or told to a pusher as present, within this time is never collected as rubbish. Longer than any push takes.',
+  },
+  COPAL_KEEP_DRAFT_DAYS: {
+    parse: z.coerce.number().min(1),
+    default: '30',
+    sentence:
+      'How many days after their last change drafts, and releases that failed or were cancelled, keep their images.',
+  },
+  COPAL_KEEP_FINAL_DAYS: {
+    parse: z.coerce.number().min(1),
+    sentence: 'The same for final releases that nobody needs any more. Default: for ever.',
+  },
+  COPAL_KEEP_LAST: {
+    parse: z.coerce.number().int().min(0),
+    default: '10',
+    sentence: 'How many of the newest successful releases of each fleet keep their images, however old.',
+  },
   COPAL_LOG_LEVEL: {
     parse: z.enum(['debug', 'info', 'warn', 'error']),
     default: 'info',
@@ -155,6 +176,14 @@ export interface Config {
   packLimit: number
   tellPerSecond: number
   deviceLogs: { days: number; linesPerSecond: number }
+  /** What the registry keeps: docs/decisions/collection.md. */
+  collection: {
+    graceHours: number
+    draftDays: number
+    /** Undefined: for ever. */
+    finalDays: number | undefined
+    lastReleases: number
+  }
   logLevel: string
 }
 
@@ -198,6 +227,12 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     packLimit: get('COPAL_PACK_LIMIT'),
     tellPerSecond: get('COPAL_TELL_PER_SECOND'),
     deviceLogs: { days: get('COPAL_LOG_DAYS'), linesPerSecond: get('COPAL_LOG_LINES_PER_SECOND') },
+    collection: {
+      graceHours: get('COPAL_GRACE_HOURS'),
+      draftDays: get('COPAL_KEEP_DRAFT_DAYS'),
+      finalDays: get('COPAL_KEEP_FINAL_DAYS'),
+      lastReleases: get('COPAL_KEEP_LAST'),
+    },
     logLevel: get('COPAL_LOG_LEVEL'),
   }
   const secret = get('COPAL_SECRET')

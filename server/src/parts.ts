@@ -6,6 +6,7 @@ import { loadKeys, serverCertificate } from './auth/keys.ts'
 import { firstAdministrator, firstUser } from './accounts/first-administrator.ts'
 import { startBuilds } from './builds/part.ts'
 import { registryDoors } from './builds/registry-doors.ts'
+import { keepCollecting } from './collection/part.ts'
 import type { Config } from './config.ts'
 import type { Context } from './context.ts'
 import { keepLease } from './copy.ts'
@@ -70,6 +71,7 @@ export async function startServer(config: Config): Promise<Server> {
   starting.use(connections(ctx))
   starting.use(reports(ctx))
   starting.use(startUploadSweeps(ctx))
+  starting.use(keepCollecting(ctx))
   starting.use(await keepPartitions(ctx))
   starting.use(logWriter(ctx))
   starting.use(registryDoors(ctx))

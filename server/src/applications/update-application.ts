@@ -4,6 +4,7 @@ import type { Context } from '../context.ts'
 import type { Tx } from '../kit/db/db.ts'
 import { badRequest } from '../problems.ts'
 import { installServices } from '../devices/install-services.ts'
+import { imagesGone } from '../releases/images-gone.ts'
 import { followLatest } from '../releases/follow-latest.ts'
 import { checkAppName, nameTaken, type NewApplication } from './create-application.ts'
 
@@ -71,17 +72,21 @@ async function checkArchitecture({ sql }: Tx, before: Before, type: number): Pro
 }
 
 async function checkTarget({ sql }: Tx, application: number, release: number): Promise<void> {
-  const [found] = await sql<{ status: string }[]>`
-    select status from release where id = ${release} and belongs_to__application = ${application}`
+  const [found] = await sql<{ status: string; gone: Date | null }[]>`
+    select status, images_let_go_at as gone from release
+    where id = ${release} and belongs_to__application = ${application} for share`
   if (!found)
     throw badRequest(`cannot pin the fleet to release ${release}: it is not a release of this fleet`)
   if (found.status !== 'success')
     throw badRequest(`cannot pin the fleet to release ${release}: its status is ${found.status}`)
+  if (found.gone) throw badRequest(`cannot pin the fleet to release ${release}: ${imagesGone(found.gone)}`)
 }
 
 async function checkHostRelease({ sql }: Tx, release: number): Promise<void> {
-  const [good] = await sql`
-    select 1 from release r join application a on a.id = r.belongs_to__application
-    where r.id = ${release} and r.status = 'success' and a.is_host`
-  if (!good) throw badRequest(`cannot set release ${release} as host OS: it is no host OS`)
+  const [found] = await sql<{ gone: Date | null }[]>`
+    select r.images_let_go_at as gone from release r join application a on a.id = r.belongs_to__application
+    where r.id = ${release} and r.status = 'success' and a.is_host for share of r`
+  const cannot = `cannot set release ${release} as host OS`
+  if (!found) throw badRequest(`${cannot}: it is no host OS`)
+  if (found.gone) throw badRequest(`${cannot}: ${imagesGone(found.gone)}`)
 }

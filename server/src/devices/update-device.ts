@@ -2,6 +2,7 @@ import type { Actor } from '../auth/actor.ts'
 import type { Context } from '../context.ts'
 import type { Tx } from '../kit/db/db.ts'
 import { badRequest, unauthorized } from '../problems.ts'
+import { imagesGone } from '../releases/images-gone.ts'
 import { changes as changesOf } from './changes.ts'
 import { installServices } from './install-services.ts'
 import { runsOn } from './queries.ts'
@@ -139,23 +140,28 @@ async function move({ sql }: Tx, asking: Actor, devices: Locked[], changes: Devi
 }
 
 async function checkPin({ sql }: Tx, devices: Locked[], changes: DeviceChanges): Promise<void> {
-  const [release] = await sql<{ application: number; status: string }[]>`
-    select belongs_to__application as application, status from release where id = ${changes.is_pinned_on__release!}`
+  const [release] = await sql<{ application: number; status: string; gone: Date | null }[]>`
+    select belongs_to__application as application, status, images_let_go_at as gone
+    from release where id = ${changes.is_pinned_on__release!} for share`
   const home = (device: Locked) => changes.belongs_to__application ?? device.application
   for (const device of devices) {
     const here = `cannot pin device ${device.uuid.slice(0, 7)} to release ${changes.is_pinned_on__release}`
     if (release?.application !== home(device)) throw badRequest(`${here}: it is not a release of its fleet`)
     if (release!.status !== 'success') throw badRequest(`${here}: its status is ${release!.status}`)
+    if (release!.gone) throw badRequest(`${here}: ${imagesGone(release!.gone)}`)
   }
 }
 
 async function checkSupervisor({ sql }: Tx, devices: Locked[], id: number): Promise<void> {
-  const [release] = await sql<{ good: boolean; version: number[]; architecture: string }[]>`
-    select r.status = 'success' as good, array[r.semver_major, r.semver_minor, r.semver_patch] as version,
+  const [release] = await sql<
+    { good: boolean; gone: Date | null; version: number[]; architecture: string }[]
+  >`
+    select r.status = 'success' as good, r.images_let_go_at as gone, array[r.semver_major, r.semver_minor, r.semver_patch] as version,
       substring(a.slug from '^balena_os/(.*)-supervisor$') as architecture
-    from release r join application a on a.id = r.belongs_to__application where r.id = ${id}`
+    from release r join application a on a.id = r.belongs_to__application where r.id = ${id} for share of r`
   if (!release?.good || devices.some(({ architecture }) => architecture !== release.architecture))
     throw badRequest(`cannot set release ${id} as supervisor: it is no supervisor for this device`)
+  if (release.gone) throw badRequest(`cannot set release ${id} as supervisor: ${imagesGone(release.gone)}`)
   const rows = await sql<{ version: string | null }[]>`
     select supervisor_version as version from device where id = any(${devices.map((device) => device.id)})`
   for (const { version } of rows) {
@@ -167,13 +173,14 @@ async function checkSupervisor({ sql }: Tx, devices: Locked[], id: number): Prom
 }
 
 async function checkHost({ sql }: Tx, devices: Locked[], id: number): Promise<void> {
-  const [release] = await sql<{ good: boolean; architecture: string }[]>`
-    select r.status = 'success' and a.is_host as good, c.slug as architecture
+  const [release] = await sql<{ good: boolean; gone: Date | null; architecture: string }[]>`
+    select r.status = 'success' and a.is_host as good, r.images_let_go_at as gone, c.slug as architecture
     from release r join application a on a.id = r.belongs_to__application
     join device_type t on t.id = a.is_for__device_type join cpu_architecture c on c.id = t.is_of__cpu_architecture
-    where r.id = ${id}`
+    where r.id = ${id} for share of r`
   if (!release?.good || devices.some(({ architecture }) => architecture !== release.architecture))
     throw badRequest(`cannot set release ${id} as host OS: it is no host OS for this device`)
+  if (release.gone) throw badRequest(`cannot set release ${id} as host OS: ${imagesGone(release.gone)}`)
 }
 
 /** One by one for a few; by fleet for many, since devices look and find nothing new at the price of one question. */

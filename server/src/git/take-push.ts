@@ -4,6 +4,7 @@ import { open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { User } from '../auth/actor.ts'
 import type { Context } from '../context.ts'
+import { holdBlob } from '../kit/blobs/hold.ts'
 import type { Tx } from '../kit/db/db.ts'
 import { badRequest, Problem } from '../problems.ts'
 import { planPush, type Plan } from './branches.ts'
@@ -41,7 +42,7 @@ export async function takePush(
   const env = objectsOf(folder, asked.quarantine)
   const shallow = await cutOffCommits(folder, asked.shallow, env)
   const also = async (tx: Tx) => {
-    const packs = await keepPackBlobs(ctx, env)
+    const packs = await keepPackBlobs(ctx, tx, env)
     stopIfGone(signal)
     await writePush(tx, { application: fleet.id, moves: plan.moves, packs, shallow, now: ctx.now() })
   }
@@ -121,8 +122,11 @@ function objectsOf(folder: string, quarantine: string): Objects {
   return { GIT_OBJECT_DIRECTORY: quarantine || own, GIT_ALTERNATE_OBJECT_DIRECTORIES: own }
 }
 
-/** Puts what git has in quarantine among the blobs. Here and not sooner: of a push that fails, no blob is left behind. */
-async function keepPackBlobs(ctx: Context, env: Objects): Promise<Pack[]> {
+/**
+ * Puts what git has in quarantine among the blobs, where nobody removes it until the transaction has given it a row. Here and
+ * not sooner: of a push that fails, no blob is left behind.
+ */
+async function keepPackBlobs(ctx: Context, tx: Tx, env: Objects): Promise<Pack[]> {
   const folder = join(env.GIT_OBJECT_DIRECTORY, 'pack')
   const packs: Pack[] = []
   for (const file of await readdir(folder).catch(() => [])) {
@@ -130,7 +134,11 @@ async function keepPackBlobs(ctx: Context, env: Objects): Promise<Pack[]> {
     if (!name) continue
     // The folder belongs to git's user: a link there is not followed to what only we may read.
     await using pack = await open(join(folder, file), constants.O_RDONLY | constants.O_NOFOLLOW)
-    const { digest, size } = await ctx.blobs.put(pack.createReadStream({ autoClose: false }))
+    const read = () => pack.createReadStream({ autoClose: false, start: 0 })
+    const { digest, size } = await ctx.blobs.put(read())
+    await holdBlob(tx.sql, digest)
+    // The same pack may have been rubbish a moment ago, and its removal under way.
+    if ((await ctx.blobs.size(digest)) !== size) await ctx.blobs.put(read(), digest)
     packs.push({ name, blob: digest, size })
   }
   return packs

@@ -1,7 +1,8 @@
 // Blobs in repositories: rows say what should be there, the store has the last word. One that is missing or cut short in the
 // store counts as absent, so that clients send it again, and it is whole again.
 import type { Context } from '../context.ts'
-import { ensureRepository } from './repositories.ts'
+import type { Tx } from '../kit/db/db.ts'
+import { holdRepository } from './repositories.ts'
 
 /** Bytes of a blob that can be read in this repository; undefined when there is none. */
 export async function findBlob(
@@ -35,12 +36,21 @@ export async function linkBlob(
   await touchBlobs(ctx, [digest])
   const size = await whole(ctx, digest, Number(row.size))
   if (size === undefined) return undefined
-  const id = await ensureRepository(ctx, repository)
-  const [linked] = await sql`
-    insert into repository_blob (repository, digest, created_at)
-    select ${id}, digest, ${ctx.now()} from registry_blob where digest = ${digest}
-    on conflict (repository, digest) do update set digest = excluded.digest returning digest`
-  return linked && size
+  const linked = await ctx.db.transaction(async (tx) => {
+    const id = await holdRepository(ctx, tx, repository)
+    if ((await holdBlobRows(tx, [digest])).size === 0) return false
+    await tx.sql`
+      insert into repository_blob (repository, digest, created_at) values (${id}, ${digest}, ${ctx.now()}) on conflict do nothing`
+    return true
+  })
+  return linked ? size : undefined
+}
+
+/** Those of the blobs that have a row, which stay until the transaction ends. In one order, so that none waits for another. */
+export async function holdBlobRows({ sql }: Tx, digests: string[]): Promise<Set<string>> {
+  const rows = await sql<{ digest: string }[]>`
+    select digest from registry_blob where digest = any(${digests}) order by digest for key share`
+  return new Set(rows.map(({ digest }) => digest))
 }
 
 /** Takes a blob out of one repository; its bytes stay for the others, and for the collection of rubbish. */

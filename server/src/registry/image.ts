@@ -2,10 +2,14 @@
 import type { Context } from '../context.ts'
 import { findBlob } from './blobs.ts'
 import { isForeign, readManifest, type Manifest, type Reference } from './manifest-content.ts'
-import { findManifest } from './manifests.ts'
+import { findManifest, touchManifest } from './manifests.ts'
 
-/** Whether a device can pull it: the manifest, those below it, and each of their blobs are here and whole. */
+/**
+ * Whether a device can pull it: the manifest, those below it, and each of their blobs are here and whole. Whoever asks counts
+ * on the answer, so what is here is not collected in the next hours.
+ */
 export async function imageIsWhole(ctx: Context, repository: string, digest: string): Promise<boolean> {
+  await touchManifest(ctx, repository, digest)
   const manifest = await contentOf(ctx, repository, digest)
   if (!manifest) return false
   const present = await Promise.all(

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Problem } from '../problems.ts'
 import { listReferrers, listTags } from './listings.ts'
-import { findManifest, putManifest, removeManifest } from './manifests.ts'
+import { findManifest, putManifest, removeManifest, touchManifest } from './manifests.ts'
 import { isDigest } from './path.ts'
 import { refusal } from './refusals.ts'
 import type { Asked, Handlers } from './routes.ts'
@@ -12,8 +12,11 @@ const mostTags = 1000
 const sendManifest: Handlers[string] = {
   needs: 'pull',
   async answer(ctx, asked) {
+    const { repository, access } = asked
     const reference = referenceIn(asked)
-    const found = await findManifest(ctx, asked.repository, reference)
+    // Whoever may push and is told that it is here will not send it again.
+    if (access.may(repository, 'push')) await touchManifest(ctx, repository, reference)
+    const found = await findManifest(ctx, repository, reference)
     if (!found) throw unknown(reference)
     asked.response.writeHead(200, {
       'Content-Type': found.mediaType,

@@ -1,9 +1,10 @@
 import type { Context } from '../context.ts'
-import { findBlob, linkBlob, touchBlobs } from './blobs.ts'
+import type { Tx } from '../kit/db/db.ts'
+import { findBlob, holdBlobRows, linkBlob, touchBlobs } from './blobs.ts'
 import { digestOf, isForeign, readManifest, type Reference } from './manifest-content.ts'
 import { isDigest, isTag } from './path.ts'
 import { refusal } from './refusals.ts'
-import { ensureRepository } from './repositories.ts'
+import { holdRepository } from './repositories.ts'
 
 export interface StoredManifest {
   digest: string
@@ -44,7 +45,6 @@ export async function putManifest(
       ? refusal('DIGEST_INVALID', `cannot take manifest ${put.reference}: its digest is ${digest}`)
       : refusal('MANIFEST_INVALID', `cannot tag a manifest ${JSON.stringify(put.reference)}`)
   const { references, artifactType } = readManifest(put.content, put.mediaType)
-  const repository = await ensureRepository(ctx, put.repository)
   await touchBlobs(
     ctx,
     references.map((reference) => reference.digest),
@@ -52,7 +52,10 @@ export async function putManifest(
   await checkPresence(ctx, put, references)
   const subject = references.find((reference) => reference.kind === 'subject')?.digest
   const now = ctx.now()
-  await ctx.db.transaction(async ({ sql }) => {
+  await ctx.db.transaction(async (tx) => {
+    const { sql } = tx
+    const repository = await holdRepository(ctx, tx, put.repository)
+    await holdReferences(tx, { id: repository, name: put.repository }, references)
     const [kept] = await sql<{ id: number }[]>`
       insert into manifest (repository, digest, media_type, content, subject, artifact_type, created_at, touched_at)
       values (${repository}, ${digest}, ${put.mediaType}, ${put.content}, ${subject ?? null}, ${artifactType ?? null}, ${now}, ${now})
@@ -68,6 +71,23 @@ export async function putManifest(
         on conflict (repository, name) do update set digest = excluded.digest, updated_at = excluded.updated_at`
   })
   return { digest, subject }
+}
+
+/**
+ * Renews the mark that keeps a manifest, and all that it reaches, from being collected: before somebody is told that it is
+ * here and counts on it. To the hour, like that of blobs.
+ */
+export async function touchManifest(ctx: Context, repository: string, reference: string): Promise<void> {
+  const hourAgo = new Date(ctx.now().getTime() - 3600_000)
+  const { sql } = ctx.db
+  await sql`
+    with held as (select id from repository where name = ${repository} for key share)
+    update manifest m set touched_at = ${ctx.now()} from held r
+    where m.repository = r.id and m.touched_at < ${hourAgo} and m.digest = ${
+      isDigest(reference)
+        ? reference
+        : sql`(select t.digest from manifest_tag t where t.repository = r.id and t.name = ${reference})`
+    }`
 }
 
 /** By tag: the tag goes. By digest: the manifest goes with all its tags. False when there was nothing. */
@@ -87,11 +107,7 @@ async function checkPresence(
   await Promise.all(
     references.map(async (reference) => {
       const size = await sizeOf(ctx, put, reference)
-      if (size === undefined)
-        throw refusal(
-          'MANIFEST_BLOB_UNKNOWN',
-          `cannot take this manifest: ${reference.kind} ${reference.digest} is not in ${put.repository} · push it first`,
-        )
+      if (size === undefined) throw missing(put.repository, reference)
       if (size !== reference.size)
         throw refusal(
           'MANIFEST_INVALID',
@@ -100,6 +116,37 @@ async function checkPresence(
     }),
   )
 }
+
+/**
+ * Looks at the rows again, and keeps what was found from being collected until the transaction ends; from then on the
+ * manifest's references keep it.
+ */
+async function holdReferences(
+  tx: Tx,
+  repository: { id: number; name: string },
+  references: Reference[],
+): Promise<void> {
+  const blobs = references.filter(({ kind }) => kind === 'config' || kind === 'layer')
+  const held = await holdBlobRows(
+    tx,
+    blobs.map(({ digest }) => digest),
+  )
+  const gone = blobs.find((blob) => !held.has(blob.digest) && !isForeign(blob))
+  if (gone) throw missing(repository.name, gone)
+  const children = references.filter(({ kind }) => kind === 'manifest')
+  if (children.length === 0) return
+  const rows = await tx.sql<{ digest: string }[]>`
+    select digest from manifest
+    where repository = ${repository.id} and digest = any(${children.map(({ digest }) => digest)})`
+  const lost = children.find((child) => !rows.some(({ digest }) => digest === child.digest))
+  if (lost) throw missing(repository.name, lost)
+}
+
+const missing = (repository: string, { kind, digest }: Reference) =>
+  refusal(
+    'MANIFEST_BLOB_UNKNOWN',
+    `cannot take this manifest: ${kind} ${digest} is not in ${repository} · push it first`,
+  )
 
 async function sizeOf(
   ctx: Context,

@@ -3,9 +3,10 @@ import { randomUUID } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import type { Context } from '../context.ts'
 import type { Upload } from '../kit/blobs/blobs.ts'
+import { blobLock } from '../kit/blobs/hold.ts'
 import { Problem } from '../problems.ts'
 import { refusal } from './refusals.ts'
-import { ensureRepository } from './repositories.ts'
+import { holdRepository } from './repositories.ts'
 
 export interface Session {
   repository: string
@@ -19,9 +20,13 @@ interface Claimed extends Upload {
 /** Opens a session for whoever may push to the repository. */
 export async function startUpload(ctx: Context, repository: string, subject: string): Promise<Session> {
   const upload = ctx.blobs.begin()
-  await ctx.db.sql`
-    insert into blob_upload (id, repository, subject, note, created_at, touched_at)
-    values (${upload.id}, ${await ensureRepository(ctx, repository)}, ${subject}, ${upload.note}, ${ctx.now()}, ${ctx.now()})`
+  const now = ctx.now()
+  await ctx.db.transaction(async (tx) => {
+    const id = await holdRepository(ctx, tx, repository)
+    await tx.sql`
+      insert into blob_upload (id, repository, subject, note, created_at, touched_at)
+      values (${upload.id}, ${id}, ${subject}, ${upload.note}, ${now}, ${now})`
+  })
   return { repository, id: upload.id }
 }
 
@@ -68,7 +73,7 @@ export async function appendUpload(
 
 /** Ends a session: checks the digest, and only then can the blob be read in the repository. A wrong one ends it too, with nothing kept. */
 export async function finishUpload(ctx: Context, session: Session, digest: string): Promise<void> {
-  const claimed = await claim(ctx, session)
+  const claimed = await claim(ctx, session, digest)
   const blob = await ctx.blobs.finish(claimed, digest).catch(async (error: unknown) => {
     if (!(error instanceof Problem) || error.status >= 500) throw error
     await ctx.db.sql`delete from blob_upload where id = ${claimed.id} and writer = ${claimed.writer}`
@@ -96,11 +101,18 @@ export async function abandonUpload(ctx: Context, session: Session): Promise<voi
 /** `0-<last byte>`, as clients want to be told how far they are; nothing at all is `0-0` by old custom. */
 export const rangeOf = (size: number): string => `0-${Math.max(size - 1, 0)}`
 
-/** The newest request is the one that writes: an older one may hang on a connection that is long dead. */
-async function claim(ctx: Context, session: Session): Promise<Claimed> {
+/**
+ * The newest request is the one that writes: an older one may hang on a connection that is long dead. Where the upload is
+ * `becoming` a blob, its row says so before the bytes move, and after any removal of the same blob that is under way.
+ */
+async function claim(ctx: Context, session: Session, becoming?: string): Promise<Claimed> {
   const writer = randomUUID()
-  const [row] = await ctx.db.sql<{ id: string; size: string; note: string }[]>`
-    update blob_upload u set writer = ${writer}, touched_at = ${ctx.now()} from repository r
+  const { sql } = ctx.db
+  const [row] = await sql<{ id: string; size: string; note: string }[]>`
+    update blob_upload u set writer = ${writer}, touched_at = ${ctx.now()} ${becoming ? sql`, digest = ${becoming}` : sql``}
+    from repository r ${
+      becoming ? sql`, pg_advisory_xact_lock_shared(hashtextextended(${blobLock(becoming)}, 0))` : sql``
+    }
     where u.id = ${uuidOf(session)} and r.id = u.repository and r.name = ${session.repository}
     returning u.id, u.size, u.note`
   if (!row) throw unknown(session)

@@ -26,6 +26,8 @@ export interface Release {
   semver_prerelease: string
   semver_build: string
   variant: string
+  /** Null: its images are kept. */
+  images_let_go_at: Date | null
 }
 
 /** Either of the pool or of an open transaction. */

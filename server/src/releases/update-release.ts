@@ -5,6 +5,7 @@ import { badRequest, Problem } from '../problems.ts'
 import { endRelease } from './end-release.ts'
 import { finishRelease, notWhole, number } from './finish-release.ts'
 import { followLatest } from './follow-latest.ts'
+import { imagesGone } from './images-gone.ts'
 import { lockRelease, releaseById, type Release, type ReleaseStatus } from './queries.ts'
 import { semverColumns } from './start-release.ts'
 
@@ -58,6 +59,8 @@ async function writePlainFields(
   const version = changes.semver === undefined ? undefined : semverColumns(changes.semver)
   if (version && before.revision !== null && version.semver !== before.semver)
     throw badRequest('The version of a finalized release cannot be changed.')
+  if (before.images_let_go_at && changes.is_invalidated === false)
+    throw badRequest(`cannot validate release ${before.id}: ${imagesGone(before.images_let_go_at)}`)
   const invalidated = changes.is_invalidated ?? before.is_invalidated
   if (changes.invalidation_reason && !invalidated)
     throw badRequest('cannot set invalidation_reason: the release is not invalidated')
@@ -93,6 +96,8 @@ async function finalise(ctx: Context, tx: Tx, before: Release, wanted: boolean):
     if (!wanted) throw badRequest('Finalized releases cannot be converted to draft.')
     return
   }
+  if (wanted && before.images_let_go_at)
+    throw badRequest(`cannot finalise release ${before.id}: ${imagesGone(before.images_let_go_at)}`)
   if (wanted && before.status === 'success') await number(ctx, tx, await releaseById(tx.sql, before.id))
   else await tx.sql`update release set wants_final = ${wanted} where id = ${before.id}`
 }

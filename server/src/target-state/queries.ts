@@ -59,7 +59,8 @@ export async function fleetRows(
     select a.id, a.uuid, a.app_name as name, a.is_host, a.is_of__class as class, a.organization, a.is_public,
       ${
         commit
-          ? sql`(select r.id from release r where r.belongs_to__application = a.id and r.commit = ${commit} and r.status = 'success')`
+          ? sql`(select r.id from release r where r.belongs_to__application = a.id and r.commit = ${commit} and r.status = 'success'
+              and r.images_let_go_at is null)`
           : sql`a.should_be_running__release`
       } as release,
       (select concat_ws('.', count(*), min(t.transaction), max(t.transaction)) from target_change t where t.application = a.id) as changes

@@ -48,7 +48,7 @@ export function targetRoutes(app: FastifyInstance, ctx: Context): void {
         throw asking.kind === 'guest' ? unauthorized() : notFound(`cannot find fleet ${uuid}`)
       if (request.query.releaseUuid && fleet.release === null)
         throw notFound(
-          `cannot find release ${request.query.releaseUuid} of fleet ${uuid} · see \`copal release list\``,
+          `cannot find release ${request.query.releaseUuid} of fleet ${uuid} with its images · see \`copal release list\``,
         )
       const target = targetOfFleet(await withFragment(ctx, fleet), registryFor(ctx, request.headers.host))
       const text = JSON.stringify({ [uuid]: target })

@@ -154,8 +154,35 @@ export function blobsContract(kind: string, openStore: () => Promise<OpenStore>)
   test(`${kind}: a blob that was removed is gone`, async () => {
     await using store = await openStore()
     const { digest } = await store.blobs.put(Readable.from([Buffer.from('short life')]))
-    await store.blobs.remove(digest)
+    assert.equal(await store.blobs.remove(digest), true)
     assert.equal(await store.blobs.size(digest), undefined)
+    assert.equal(await store.blobs.remove(digest), false)
+  })
+
+  test(`${kind}: a blob that was put again since is not removed`, async () => {
+    await using store = await openStore()
+    const { digest } = await store.blobs.put(Readable.from([Buffer.from('wanted again')]))
+    assert.equal(await store.blobs.remove(digest, new Date(Date.now() - 60_000)), false)
+    assert.equal(await store.blobs.size(digest), 12)
+    assert.equal(await store.blobs.remove(digest, new Date(Date.now() + 60_000)), true)
+  })
+
+  test(`${kind}: all blobs are listed, and nothing that is on its way`, async () => {
+    await using store = await openStore()
+    const listed = async () => {
+      const found: string[] = []
+      for await (const { digest, size, putAt } of store.blobs.list()) {
+        assert.ok(Math.abs(putAt.getTime() - Date.now()) < 60_000)
+        found.push(`${digest} ${size}`)
+      }
+      return found.sort()
+    }
+    assert.deepEqual(await listed(), [])
+    await append(store.blobs, store.blobs.begin(), Buffer.from('half of it'))
+    const put = await Promise.all(
+      Array.from({ length: 20 }, (_, length) => store.blobs.put(Readable.from([randomBytes(length)]))),
+    )
+    assert.deepEqual(await listed(), put.map(({ digest, size }) => `${digest} ${size}`).sort())
   })
 }
 

@@ -11,7 +11,10 @@ export interface Blobs {
   read(digest: string, range?: { start: number; end: number }): Promise<Readable>
   /** Bytes; undefined when there is no such blob. */
   size(digest: string): Promise<number | undefined>
-  remove(digest: string): Promise<void>
+  /** Where `unlessSince` is given, only a blob that nobody put since. Returns whether it went. */
+  remove(digest: string, unlessSince?: Date): Promise<boolean>
+  /** All blobs there are, in no order and never all in memory; one that comes or goes meanwhile may be listed or not. */
+  list(): AsyncIterable<Blob & { putAt: Date }>
 
   /** An upload that grows over several requests and outlives this process. Costs nothing until bytes come. */
   begin(): Upload

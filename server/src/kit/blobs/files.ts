@@ -7,6 +7,7 @@ import type { Blobs } from './blobs.ts'
 import { openUploadFiles } from './upload-files.ts'
 
 const readAtOnce = 256 * 1024
+const isHex = /^[0-9a-f]{64}$/
 
 /** Blobs as files: written beside, synced, renamed. `folder/sha256/ab/abcd…` holds blobs, `folder/incoming` what is on its way. */
 export async function openBlobFiles(folder: string): Promise<Blobs> {
@@ -40,15 +41,21 @@ export async function openBlobFiles(folder: string): Promise<Blobs> {
       })
       return createReadStream('', { fd: file, highWaterMark: readAtOnce, ...range })
     },
-    size: (digest) =>
-      stat(pathOf(folder, digest)).then(
-        (found) => found.size,
-        (error: NodeJS.ErrnoException) => {
-          if (error.code === 'ENOENT') return undefined
-          throw error
-        },
-      ),
-    remove: (digest) => rm(pathOf(folder, digest), { force: true }),
+    size: async (digest) => (await statOf(pathOf(folder, digest)))?.size,
+    async remove(digest, unlessSince) {
+      const path = pathOf(folder, digest)
+      const found = await statOf(path)
+      if (!found || (unlessSince && found.mtime >= unlessSince)) return false
+      await rm(path, { force: true })
+      return true
+    },
+    async *list() {
+      for (const shelf of await namesIn(join(folder, 'sha256')))
+        for (const name of await namesIn(join(folder, 'sha256', shelf))) {
+          const found = isHex.test(name) && (await statOf(join(folder, 'sha256', shelf, name)))
+          if (found) yield { digest: `sha256:${name}`, size: found.size, putAt: found.mtime }
+        }
+    },
 
     begin: uploads.begin,
     append: uploads.append,
@@ -69,7 +76,7 @@ export async function openBlobFiles(folder: string): Promise<Blobs> {
     },
     async sweep(before) {
       for (const name of await readdir(incoming)) {
-        const found = await stat(join(incoming, name)).catch(() => undefined)
+        const found = await statOf(join(incoming, name))
         if (found && found.mtime < before) await rm(join(incoming, name), { force: true })
       }
     },
@@ -88,6 +95,14 @@ function pathOf(folder: string, digest: string): string {
       'digest_invalid',
     )
   return join(folder, 'sha256', hex.slice(0, 2), hex)
+}
+
+const statOf = (path: string) => stat(path).catch(absent)
+
+const namesIn = async (path: string): Promise<string[]> => (await readdir(path).catch(absent)) ?? []
+
+function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error
 }
 
 async function syncFolder(path: string): Promise<void> {
