@@ -11,13 +11,13 @@ const rings = {
   pg: { says: 'tests with PostgreSQL', minutes: 12, needs: ['git'] },
   docker: {
     says: 'tests with Docker Engine',
-    minutes: 20,
+    minutes: 25,
     needs: ['git', 'mmdebstrap', 'jq', 'skopeo'],
     docker: true,
   },
   e2e: {
     says: 'stories across programs',
-    minutes: 20,
+    minutes: 25,
     needs: ['git', 'mmdebstrap', 'jq'],
     docker: true,
     postgres: true,
@@ -67,6 +67,7 @@ async function prepare(ring) {
   if (ring.docker && !environment.DOCKER_HOST) {
     const { startDocker } = await import('./docker.mjs')
     const docker = await startDocker(process.env.COPAL_TEST_DOCKER_DIR ?? '/var/lib/copal-test-docker')
+    if (!hasProgram('docker')) installDebian(['docker-cli'], 'tests type docker commands') // Debian 13 has it apart
     environment.DOCKER_HOST = environment.COPAL_DOCKER_HOST = docker.host
     if (!docker.isOurs) return
     // A run that was killed leaves much behind, and address ranges and disks have an end. Images stay: they take long to make.
