@@ -116,6 +116,8 @@ function live(folder: string, name: string, say: (line: string) => void): Promis
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   )
+  // With the first process all others go, and what was made for them is taken away.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => child.kill('SIGKILL'))
   const steps: Step[] = []
   let rest = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
