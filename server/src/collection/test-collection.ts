@@ -34,7 +34,7 @@ export async function testRegistry(settings: Record<string, string> = {}): Promi
       name,
       actions,
     }))
-    return client(server, await mintToken(ctx, { subject: 'test', access: grants, seconds: 1e6 }))
+    return client(server, await mintToken(ctx, { subject: 'test', access: grants, seconds: 1e8 }))
   }
   return {
     ...server,
