@@ -429,6 +429,7 @@ test('every column that names a blob is known to the collection', async () => {
     columns.map(({ name }) => name),
     [
       'blob_upload.digest', // keeps bytes
+      'build.source', // keeps bytes
       'git_pack.blob', // keeps bytes
       'image.content_hash', // reaches a manifest
       'manifest.digest',

@@ -4,7 +4,8 @@ import type { Query } from '../kit/db/db.ts'
 
 /**
  * Those of `digests` that no row names: neither as a blob of the registry, nor as a pack of git, nor as what an upload is
- * about to become, nor as the source of a build that may start again. Whoever keeps blobs for a new reason adds a line here (and a column to `collection.pg.test.ts`).
+ * about to become, nor as the source of a build that may start again. Whoever keeps blobs for a new reason adds a line here
+ * (and a column to `collection.pg.test.ts`).
  */
 export async function unnamed(sql: Query, digests: string[]): Promise<string[]> {
   const rows = await (sql as Context['db']['sql'])<{ digest: string }[]>`
