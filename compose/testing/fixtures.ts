@@ -88,6 +88,7 @@ export const FATES: Readonly<Record<string, Fate>> = {
   'install-packages': builds({ main: { command: ['hello'], printed: /balena-idle$/m } }),
   dockerignore: builds({ main: { files: ['all/.dockerignore', 'all/Dockerfile', 'all/docs/keep.md'] } }),
   'argument-before-and-in-from': builds({ web: { command: ['node', '--version'], printed: /^20$/m } }),
+  'build-target': builds({ web: { labels: { word: 'moin' }, files: ['data.txt'] } }),
   'no-command': builds({ main: { kind: 'Dockerfile.template' } }),
   'contract-variables': builds(),
   'shared-volume': builds({ writer: {}, reader: {} }),
@@ -202,6 +203,13 @@ export const FATES: Readonly<Record<string, Fate>> = {
     { web: {}, shared: { files: ['data.txt'] } },
     { projectDirectory: 'apps/kiosk' },
   ),
+  'buildkit-features': builds({
+    main: {
+      command: ['/bin/sh', '-c', 'echo shell form'],
+      env: ['ONE=two words'],
+      printed: /^not in the layer\n[^]*^\/opt\/a 700 0\n\/opt\/b 644 1000\n\/opt\/c 644 0$/m,
+    },
+  }),
   'parser-corners': builds({
     main: {
       entrypoint: null,

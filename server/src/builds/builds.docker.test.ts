@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -478,6 +478,7 @@ test(
       assert.equal(await target(), again!.id)
 
       // A submodule that the build needs: named where people look, at the head of the log and at its end.
+      await mkdir(join(folder, 'libs/x'), { recursive: true })
       await git('update-index', '--add', '--cacheinfo', `160000,${good},libs/x`)
       await writeFile(
         join(folder, '.gitmodules'),

@@ -21,6 +21,8 @@ const keptWish = z.object({
 })
 type KeptWish = z.infer<typeof keptWish>
 
+const lost = 'the platform stopped while it was built, and its source is lost · push again'
+
 export interface DetachedWish extends KeptWish {
   application: { id: number }
   user: BuildWish['user']
@@ -86,10 +88,6 @@ export async function buildAgain(ctx: Context, dead: DeadBuild): Promise<void> {
     await runBuild(ctx, id, { ...asked, source, output: silent, signal, kept }, dead).catch(() => {})
   } catch (error) {
     ctx.log.error({ err: error }, `build ${id} could not be started again`)
-    await interruptBuild(
-      ctx,
-      id,
-      'the platform stopped while it was built, and its source is lost · push again',
-    )
+    await interruptBuild(ctx, id, lost).catch(() => {}) // then the next copy tries
   }
 }

@@ -17,7 +17,10 @@ export async function beginAgain(
 ): Promise<Release> {
   const { status } = await lockRelease(tx, id)
   if (status !== 'running') throw conflict(`cannot build release ${id} again: it is ${status}`, 'ended')
-  await tx.sql`delete from image where id in (select image from release_image where is_part_of__release = ${id})`
+  await tx.sql`
+    delete from image i where i.id in (select image from release_image where is_part_of__release = ${id})
+      and not exists (select from release_image other where other.image = i.id and other.is_part_of__release <> ${id})`
+  await tx.sql`delete from release_image where is_part_of__release = ${id}`
   const [row] = await tx.sql<Release[]>`
     update release set ${tx.sql({
       composition: tx.sql.json(fields.composition as never),
