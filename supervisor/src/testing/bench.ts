@@ -120,9 +120,12 @@ export class Bench {
     return Date.now() - began
   }
 
-  /** An image that runs a line of shell. */
-  image(script = 'echo up; trap "exit 0" TERM; while :; do sleep 0.2; done'): TestImage {
-    return this.registry.add(script, `${this.namespace}-${++this.#images}`)
+  /** An image that runs a line of shell, with layers of so many bytes on top. */
+  image(
+    script = 'echo up; trap "exit 0" TERM; while :; do sleep 0.2; done',
+    sizes: number[] = [],
+  ): TestImage {
+    return this.registry.add(script, `${this.namespace}-${++this.#images}`, sizes)
   }
 
   /** Makes this release the target. Its id is of this bench alone, for names of containers are the engine's. */
