@@ -13,6 +13,8 @@ export interface TestImage {
 export class TestRegistry {
   /** Names of blobs that were asked for. */
   readonly served: string[] = []
+  /** Of all its images. */
+  readonly locations: string[] = []
   /** Ms that every blob is held back. */
   delay = 0
   /** Bytes of a blob that go out in a second; 0: all at once. */
@@ -28,6 +30,17 @@ export class TestRegistry {
   constructor(base: Buffer, allowed: (user: string, password: string) => boolean) {
     this.#base = base
     this.#allowed = allowed
+  }
+
+  /** Bytes that went out, all together. */
+  get bytesSent(): number {
+    return [...this.sent.values()].reduce((sum, bytes) => sum + bytes, 0)
+  }
+
+  /** Of those, bytes that had gone out before. */
+  get bytesSentTwice(): number {
+    const twice = ([digest, sent]: [string, number]) => Math.max(0, sent - this.#blobs.get(digest)!.length)
+    return [...this.sent].reduce((sum, one) => sum + twice(one), 0)
   }
 
   /** An image that runs a line of shell. `mark` makes two of the same line different; `sizes` adds layers of so many random bytes. */
@@ -63,7 +76,9 @@ export class TestRegistry {
     )
     const digest = digestOf(manifest)
     this.#manifests.set(digest, manifest)
-    return { location: `v2/${randomBytes(16).toString('hex')}@${digest}`, digest }
+    const location = `v2/${randomBytes(16).toString('hex')}@${digest}`
+    this.locations.push(location)
+    return { location, digest }
   }
 
   /** Answers what begins with `/v2/` or `/auth/`. */
