@@ -164,6 +164,21 @@ test(
 )
 
 test(
+  'a supervisor that is killed again and again is back within seconds each time',
+  { timeout: 90_000 },
+  async () => {
+    for (let kills = 1; kills <= 4; kills++) {
+      await on('kill -9 $(docker inspect --format "{{.State.Pid}}" copal_supervisor)')
+      await eventually('another process runs', 15, async () =>
+        Number(await on('docker inspect --format "{{.State.Pid}}" copal_supervisor')) > 0 ? true : undefined,
+      )
+    }
+    await supervisorAnswers('1', 10)
+    assert.equal(await on('docker inspect --format "{{.RestartCount}}" copal_supervisor'), '0')
+  },
+)
+
+test(
   'a supervisor that does not become healthy is taken back and not tried again',
   { timeout: 120_000 },
   async () => {

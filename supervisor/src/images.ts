@@ -4,6 +4,7 @@ import type { Device } from './device.ts'
 import { log, reasonOf } from './log.ts'
 import type { Memory } from './memory.ts'
 import { contentOf, registryOf } from './references.ts'
+import type { Relay } from './relay.ts'
 
 interface Fetch {
   stop: AbortController
@@ -19,11 +20,14 @@ export interface FetchEvents {
 export class Fetches {
   readonly #device: Device
   readonly #memory: Memory
+  readonly #relay: Relay | null
   readonly #events: FetchEvents
   readonly #running = new Map<string, Fetch>()
 
-  constructor(device: Device, memory: Memory, events: FetchEvents) {
+  /** @param relay null: the engine asks the registry itself */
+  constructor(device: Device, memory: Memory, relay: Relay | null, events: FetchEvents) {
     this.#device = device
+    this.#relay = relay
     this.#memory = memory
     this.#events = events
   }
@@ -55,30 +59,39 @@ export class Fetches {
 
   /** Ends what is no longer wanted. What is wanted goes on, also when it is a new release that wants it. */
   keepOnly(contents: ReadonlySet<string>): void {
-    for (const [content, { stop }] of this.#running) if (!contents.has(content)) stop.abort()
+    this.stopAll(contents)
+    this.#relay
+      ?.keepOnly(contents)
+      .catch((error: unknown) => log.warn(`cannot remove what was kept of downloads: ${reasonOf(error)}`))
   }
 
-  stopAll(): void {
-    this.keepOnly(new Set())
+  /** What has come by then is kept. */
+  stopAll(but: ReadonlySet<string> = new Set()): void {
+    for (const [content, { stop }] of this.#running) if (!but.has(content)) stop.abort()
   }
 
   async #run(reference: string, content: string, { stop, progress }: Fetch): Promise<void> {
     const { engine, uuid, key, say } = this.#device
+    const direct = { username: `d_${uuid}`, password: key, serveraddress: registryOf(reference) }
+    const way = this.#relay?.via(reference) ?? { reference, auth: direct }
     let trouble: string | null = null
     say(`Downloading image '${reference}'`)
     try {
-      await pullImage(engine, reference, {
-        auth: { username: `d_${uuid}`, password: key, serveraddress: registryOf(reference) },
+      await pullImage(engine, way.reference, {
+        auth: way.auth,
         signal: stop.signal,
         onProgress: (line) => {
           if (progress.hear(line)) this.#events.progressed()
         },
       })
+      await this.#relay?.forget(reference)
       say(`Downloaded image '${reference}'`)
     } catch (error) {
       if (stop.signal.aborted) log.info(`the download of ${reference} is no longer wanted`)
       else {
         trouble = reasonOf(error)
+        // A cut of power may have left bytes that were never written: the engine finds that the whole is not what it should be.
+        if (/verif|digest|checksum/i.test(trouble)) await this.#relay?.forget(reference)
         say(`Failed to download image '${reference}' due to '${trouble}'`, { error: true })
       }
     }

@@ -14,6 +14,7 @@ import { Patience } from './patience.ts'
 import { Bell, pause } from './pause.ts'
 import { plan } from './plan.ts'
 import { contentOf } from './references.ts'
+import type { Relay } from './relay.ts'
 import type { Reporter } from './report.ts'
 import { keyOf, type Step } from './steps.ts'
 import { surroundingsOf } from './surroundings.ts'
@@ -29,6 +30,8 @@ export interface LoopParts {
   memory: Memory
   reporter: Reporter
   logs: Logs
+  /** Null without a platform. */
+  relay: Relay | null
   /** Longest pause before something that failed is tried again, in ms. */
   longestPause: () => number
 }
@@ -51,7 +54,7 @@ export class Loop {
   constructor(parts: LoopParts) {
     this.#parts = parts
     this.#patience = new Patience(500, parts.longestPause)
-    this.#fetches = new Fetches(parts.device, parts.memory, {
+    this.#fetches = new Fetches(parts.device, parts.memory, parts.relay, {
       ended: (content, trouble) => this.#fetched(content, trouble),
       progressed: () => this.#publish(),
     })

@@ -17,6 +17,7 @@ import { MetricsReader, movedMetrics, type Metrics } from './metrics.ts'
 import { pause } from './pause.ts'
 import { Platform } from './platform.ts'
 import { register } from './register.ts'
+import { Relay } from './relay.ts'
 import { Reporter } from './report.ts'
 import type { Settings } from './settings.ts'
 import { version } from './version.ts'
@@ -65,7 +66,8 @@ export async function startSupervisor(
   let told: Metrics = await metrics.read()
   reporter.update({ ...(await identityOf(device, port)), ...told })
 
-  const loop = new Loop({ device, memory, reporter, logs, longestPause: () => watch.interval })
+  const relay = own === null ? null : await Relay.open(device, own)
+  const loop = new Loop({ device, memory, reporter, logs, relay, longestPause: () => watch.interval })
   const watch = new Watch(device, {
     target: (target) => loop.follow(target),
     async metrics() {
@@ -110,6 +112,7 @@ export async function startSupervisor(
   await sent
   await logs.close()
   await health.stop()
+  await relay?.close()
   own?.close()
 }
 

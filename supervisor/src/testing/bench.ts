@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes, randomInt } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -120,9 +120,12 @@ export class Bench {
     return Date.now() - began
   }
 
-  /** An image that runs a line of shell. */
-  image(script = 'echo up; trap "exit 0" TERM; while :; do sleep 0.2; done'): TestImage {
-    return this.registry.add(script, `${this.namespace}-${++this.#images}`)
+  /** An image that runs a line of shell, with layers of so many bytes on top. */
+  image(
+    script = 'echo up; trap "exit 0" TERM; while :; do sleep 0.2; done',
+    sizes: number[] = [],
+  ): TestImage {
+    return this.registry.add(script, `${this.namespace}-${++this.#images}`, sizes)
   }
 
   /** Makes this release the target. Its id is of this bench alone, for names of containers are the engine's. */
@@ -179,11 +182,29 @@ export class Bench {
 
   /** Digests of the images of ours that the engine has. */
   async digests(): Promise<string[]> {
-    const host = `127.0.0.1:${this.platform.port}/`
+    return (await this.#imageNames()).map((name) => name.slice(name.indexOf('@') + 1))
+  }
+
+  /** Names of the images that came from our registry, by whatever way. */
+  async #imageNames(): Promise<string[]> {
     return (await listImages(this.engine))
       .flatMap(({ RepoDigests }) => RepoDigests ?? [])
-      .filter((name) => name.startsWith(host))
-      .map((name) => name.slice(name.indexOf('@') + 1))
+      .filter((name) => this.registry.locations.some((location) => name.endsWith(`/${location}`)))
+  }
+
+  /** Files of downloads that are under way. */
+  async downloads(): Promise<string[]> {
+    const folder = join(this.folder, 'downloads')
+    const found = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
+    return found.filter((one) => one.isFile()).map((one) => join(one.parentPath, one.name))
+  }
+
+  /** As after a cut of power: as long as they were, with nothing in them. */
+  async damageDownloads(): Promise<void> {
+    for (const path of await this.downloads()) {
+      const { size } = await stat(path)
+      await writeFile(path, Buffer.alloc(size))
+    }
   }
 
   statusOf(commit: string, service?: string): string | undefined {
@@ -216,12 +237,7 @@ export class Bench {
     }
     for (const { Name } of await listVolumes(this.engine, this.filter)) await removeVolume(this.engine, Name)
     for (const { Id } of await listNetworks(this.engine, this.filter)) await removeNetwork(this.engine, Id)
-    const host = `127.0.0.1:${this.platform.port}/`
-    for (const { RepoDigests } of await listImages(this.engine)) {
-      for (const name of RepoDigests ?? []) {
-        if (name.startsWith(host)) await removeImage(this.engine, name, { force: true })
-      }
-    }
+    for (const name of await this.#imageNames()) await removeImage(this.engine, name, { force: true })
     await this.platform.down()
     await rm(this.folder, { recursive: true, force: true })
     await rm(`/tmp/balena-supervisor/services/${this.appId}`, { recursive: true, force: true })
