@@ -141,8 +141,11 @@ class Pusher {
     if (kind > 0.85) await failRelease(ctx, release.id, 'it was to fail')
     else
       await finishRelease(ctx, release.id).catch(async (error: unknown) => {
-        // So much time has passed meanwhile that something was collected, or that it counts as given up: told, not released.
-        if (!(error instanceof Problem) || !['release_incomplete', 'conflict'].includes(error.code))
+        // So much time has passed meanwhile that something was collected, or that it counted as given up and was removed: told.
+        if (
+          !(error instanceof Problem) ||
+          !['release_incomplete', 'conflict', 'not_found'].includes(error.code)
+        )
           throw error
         await failRelease(ctx, release.id, error.message)
         await removeReleases(ctx, guest, [release.id])

@@ -3,7 +3,8 @@
 import type { Context } from '../context.ts'
 import type { Query } from '../kit/db/db.ts'
 
-const repositoriesAtOnce = 500
+const repositoriesAtOnce = 500 // to look at
+const lockedAtOnce = 50
 
 export interface CollectedManifests {
   manifests: number
@@ -25,12 +26,15 @@ export async function collectManifests(
       select id from repository where id > ${last} order by id limit ${repositoriesAtOnce}`
     if (page.length === 0) break
     last = page.at(-1)!.id
-    const ids = page.map(({ id }) => id)
-    for (const id of await withRubbish(ctx, ids, before)) {
-      if (signal?.aborted) break
-      const { manifests, repository } = await collectIn(ctx, id, before)
+    const found = await withRubbish(
+      ctx,
+      page.map(({ id }) => id),
+      before,
+    )
+    for (let at = 0; at < found.length && !signal?.aborted; at += lockedAtOnce) {
+      const { manifests, repositories } = await collectIn(ctx, found.slice(at, at + lockedAtOnce), before)
       collected.manifests += manifests
-      if (repository) collected.repositories++
+      collected.repositories += repositories
     }
   }
   return collected
@@ -47,22 +51,19 @@ async function withRubbish(ctx: Context, ids: number[], before: Date): Promise<n
   return rows.map(({ id }) => id)
 }
 
-async function collectIn(
-  ctx: Context,
-  id: number,
-  before: Date,
-): Promise<{ manifests: number; repository: boolean }> {
+function collectIn(ctx: Context, found: number[], before: Date): Promise<CollectedManifests> {
   return ctx.db.transaction(async ({ sql }) => {
     // One that somebody pushes to right now is left for the next time.
-    const [free] = await sql`select 1 from repository where id = ${id} for update skip locked`
-    if (!free) return { manifests: 0, repository: false }
+    const free = await sql<{ id: number }[]>`
+      select id from repository where id = any(${found}) order by id for update skip locked`
+    const ids = free.map(({ id }) => id)
     const manifests = await sql`
-      with recursive ${reached(sql, [id], before)}
-      delete from manifest m where ${isUnreached(sql, [id], before)}`
-    const repository = await sql`
-      with recursive ${reached(sql, [id], before)}
+      with recursive ${reached(sql, ids, before)}
+      delete from manifest m where ${isUnreached(sql, ids, before)}`
+    const repositories = await sql`
+      with recursive ${reached(sql, ids, before)}
       delete from repository r using home h where h.repository = r.id and ${isOver(sql, before)}`
-    return { manifests: manifests.count, repository: repository.count > 0 }
+    return { manifests: manifests.count, repositories: repositories.count }
   })
 }
 
