@@ -214,7 +214,7 @@ test('an upload waits for the removal of the same blob that is under way', async
     ...blobs,
     async remove(removed, unlessSince) {
       push ??= http.pushBlob(name, bytes)
-      await pause(150) // long enough for a push that does not wait
+      await Promise.race([push, pause(1000)]) // the second is for a push that waits, as it should
       return blobs.remove(removed, unlessSince)
     },
   }
