@@ -9,7 +9,7 @@ export async function cancelBuild(ctx: Context, build: number): Promise<void> {
     if (!row) return
     if (row.release !== null) await endRelease(ctx, tx, row.release, 'cancelled', 'cancelled')
     else {
-      await tx.sql`update build set status = 'cancelled', error_message = 'cancelled', ended_at = ${ctx.now()}, source = null where id = ${build}`
+      await tx.sql`update build set status = 'cancelled', error_message = 'cancelled', ended_at = ${ctx.now()}, source = null, source_key = null where id = ${build}`
       await tx.changed('build', { build, status: 'cancelled' })
     }
   })

@@ -1,13 +1,12 @@
 // Builds that no pusher's connection carries: their source is kept as a blob until they have ended, so that another copy of
 // the server can start them again when theirs has died.
-import { pipeline } from 'node:stream'
-import { createGzip } from 'node:zlib'
 import { z } from 'zod'
 import type { Context } from '../context.ts'
 import { buildRelease, runBuild, type BuildWish } from './build-release.ts'
 import { silent } from './output.ts'
 import { interruptBuild } from './interrupt-build.ts'
-import { readTar, sourceLimits, type ProjectSource } from './source.ts'
+import { keepSource, openSource } from './kept-source.ts'
+import type { ProjectSource } from './source.ts'
 import type { DeadBuild } from './take-over.ts'
 
 /** As much of a wish as outlives the process that had it. */
@@ -44,7 +43,7 @@ export function startDetached(ctx: Context, { source, ...asked }: DetachedWish):
   const release = Promise.withResolvers<number>()
   async function build(): Promise<void> {
     await using _ = source
-    const kept = { source: await keepSource(ctx, source), wish: keptWish.parse(asked) }
+    const kept = { ...(await keepSource(ctx, source)), wish: keptWish.parse(asked) }
     await buildRelease(ctx, {
       ...asked,
       source,
@@ -62,21 +61,11 @@ export function startDetached(ctx: Context, { source, ...asked }: DetachedWish):
   return { opened: opened.promise, release: release.promise }
 }
 
-async function keepSource(ctx: Context, source: ProjectSource): Promise<string> {
-  // Fast rather than small: it is read again only after an accident.
-  const archive = pipeline(
-    source.pack(({ path }) => path),
-    createGzip({ level: 1 }),
-    () => {},
-  )
-  return (await ctx.blobs.put(archive)).digest
-}
-
 /** Builds what a copy that died had begun. Never rejects: what comes of it stands in its rows. */
 export async function buildAgain(ctx: Context, dead: DeadBuild): Promise<void> {
-  const { id, application, user, commit, source: digest, wish } = dead
+  const { id, application, user, commit, wish } = dead
   try {
-    await using source = await readTar(await ctx.blobs.read(digest), sourceLimits(ctx))
+    await using source = await openSource(ctx, dead)
     const asked = {
       ...keptWish.parse(wish),
       application: { id: application },
@@ -84,8 +73,7 @@ export async function buildAgain(ctx: Context, dead: DeadBuild): Promise<void> {
       commit,
     }
     const signal = new AbortController().signal
-    const kept = { source: digest, wish }
-    await runBuild(ctx, id, { ...asked, source, output: silent, signal, kept }, dead).catch(() => {})
+    await runBuild(ctx, id, { ...asked, source, output: silent, signal, kept: dead }, dead).catch(() => {})
   } catch (error) {
     ctx.log.error({ err: error }, `build ${id} could not be started again`)
     await interruptBuild(ctx, id, lost).catch(() => {}) // then the next copy tries

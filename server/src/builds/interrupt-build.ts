@@ -7,7 +7,7 @@ export async function interruptBuild(ctx: Context, id: number, sentence: string)
     // Where the release has ended, that is the truth about the build: the platform died before its last words, or somebody
     // cancelled it while nobody was there to hear.
     const [row] = await tx.sql<{ release: number | null; application: number; status: string }[]>`
-      update build b set status = ending.status, ended_at = ${ctx.now()}, source = null,
+      update build b set status = ending.status, ended_at = ${ctx.now()}, source = null, source_key = null,
         error_message = case when ending.status = 'interrupted' then ${sentence} end
       from (
         select case when r.status in ('success', 'failed', 'cancelled') then r.status else 'interrupted' end as status

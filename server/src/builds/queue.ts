@@ -13,8 +13,9 @@ export const mostTries = 3
 
 /** What it takes to start a build again, on whichever copy. */
 export interface KeptBuild {
-  /** The digest of its source, a blob. */
+  /** The digest of its source, an encrypted blob, and its sealed key. */
   source: string
+  sourceKey: Buffer
   /** See detached.ts. */
   wish: unknown
 }
@@ -33,10 +34,10 @@ export async function openBuild(
   },
 ): Promise<number> {
   const { sql } = ctx.db
-  const { source, wish } = build.kept ?? { source: null, wish: null }
+  const { source, sourceKey, wish } = build.kept ?? { source: null, sourceKey: null, wish: null }
   const [row] = await sql<{ id: number }[]>`
-    insert into build (application, "user", copy, commit, status, created_at, source, wish)
-    values (${build.application}, ${build.user ?? null}, ${ctx.copy}, ${build.commit}, 'waiting', ${ctx.now()}, ${source},
+    insert into build (application, "user", copy, commit, status, created_at, source, source_key, wish)
+    values (${build.application}, ${build.user ?? null}, ${ctx.copy}, ${build.commit}, 'waiting', ${ctx.now()}, ${source}, ${sourceKey},
       ${wish === null ? null : sql.json(wish as never)}) returning id`
   return row!.id
 }
@@ -120,7 +121,7 @@ export async function closeBuild(
   await ctx.db.transaction(async (tx) => {
     const [row] = await tx.sql<{ release: number | null; application: number }[]>`
       update build set status = ${end.status}, error_message = ${end.sentence ?? null}, phases = ${tx.sql.json(end.phases)},
-        ended_at = ${ctx.now()}, source = null
+        ended_at = ${ctx.now()}, source = null, source_key = null
       where id = ${build} and copy = ${ctx.copy} and status in ('waiting', 'running') returning release, application`
     if (!row) return
     if (row.release !== null) {

@@ -21,10 +21,8 @@ export async function rebuildRelease(
   options: { nocache: boolean; draft?: boolean | undefined },
 ): Promise<number> {
   if (asking.kind !== 'user') throw unauthorized()
-  const [release] = await ctx.db.sql<
-    { fleet: Fleet; commit: string; source: string; wants_final: boolean }[]
-  >`
-    select json_build_object('id', a.id, 'uuid', a.uuid, 'slug', a.slug) as fleet, r.source, r.wants_final,
+  const [release] = await ctx.db.sql<{ fleet: Fleet; commit: string; wants_final: boolean }[]>`
+    select json_build_object('id', a.id, 'uuid', a.uuid, 'slug', a.slug) as fleet, r.wants_final,
       coalesce((select value from release_tag where release = r.id and tag_key = 'source-commit'), r.commit) as commit
     from release r join application a on a.id = r.belongs_to__application where r.id = ${id}`
   if (!release) throw notFound(`cannot find release ${id}`)
@@ -36,7 +34,7 @@ export async function rebuildRelease(
   await using pushed = isGit ? await openCommit(ctx, fleet, commit) : undefined
   if (!pushed)
     throw conflict(
-      `cannot build release ${id} again: it was not pushed by git, and the source of uploads is not kept · push it again`,
+      `cannot build release ${id} again: its source is not kept, for it was uploaded, or its push failed · push it again`,
       'no_source',
     )
   return startDetached(ctx, {

@@ -9,6 +9,7 @@ import { cancelRelease } from '../releases/end-release.ts'
 import { startRelease } from '../releases/start-release.ts'
 import { testServer, type TestServer } from '../test-server.ts'
 import { openLog } from './build-log.ts'
+import { keepSource, openSource } from './kept-source.ts'
 import { startDetached } from './detached.ts'
 import { silent } from './output.ts'
 import { closeBuild, isOurs, openBuild } from './queue.ts'
@@ -43,8 +44,8 @@ const wish = { nocache: false, emulated: false, draft: false }
 /** A build that needs no pusher, on a copy that is not there any more. */
 async function deadBuild(tries = 1): Promise<number> {
   const { ctx } = server
-  const { digest } = await ctx.blobs.put(Readable.from([archive]))
-  const kept = { source: digest, wish }
+  await using source = await readTar(Readable.from([archive]), sourceLimits(ctx))
+  const kept = { ...(await keepSource(ctx, source)), wish }
   const build = await openBuild(ctx, { application: fleet, user: undefined, commit: 'c0ffee', kept })
   const log = openLog(ctx, build, silent)
   log.line('begun')
@@ -134,6 +135,23 @@ test('a copy that was given up for dead and is not can no longer end the build',
     /another copy of the platform/,
   )
   await cancel(build)
+})
+
+test('a source is kept so that nobody reads its secrets from the store, and its key goes when the build has ended', async () => {
+  const { ctx } = server
+  const secret = 'correct-horse-battery'
+  const tree = archiveOf({ Dockerfile: 'FROM scratch\n', '.balena/secrets/key': secret })
+  await using source = await readTar(Readable.from([tree]), sourceLimits(ctx))
+  const kept = await keepSource(ctx, source)
+  const bytes = Buffer.concat(await (await ctx.blobs.read(kept.source)).toArray())
+  assert.notEqual(bytes.readUInt16BE(0), 0x1f8b, 'it is no gzip archive to whoever has the bytes')
+  await using again = await openSource(ctx, kept)
+  assert.equal(String(await again.read('.balena/secrets/key')), secret)
+
+  const build = await deadBuild(3)
+  assert.ok((await rowOf(build)).source_key)
+  await sweepBuilds(ctx)
+  assert.equal((await rowOf(build)).source_key, null)
 })
 
 test('a source that is lost ends its build', async () => {

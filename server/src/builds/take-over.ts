@@ -32,7 +32,7 @@ export async function takeOverBuilds(ctx: Context): Promise<DeadBuild[]> {
     update build b set copy = ${ctx.copy}, status = 'waiting', started_at = null, tries = b.tries + 1
     from dead where b.id = dead.id
     returning b.id, b.application, case when b."user" is not null then json_build_object('id', b."user") end as "user", b.commit, b.release,
-      b.source, b.wish, b.tries,
+      b.source, b.source_key as "sourceKey", b.wish, b.tries,
       coalesce((select string_agg(lines, '' order by number) from build_log where build = b.id), '') as log,
       (select coalesce(max(number), 0) + ${roomForTheDead} from build_log where build = b.id) as "nextPiece"`
 }

@@ -77,7 +77,7 @@ test('a release whose source is not kept is not built again, and a sentence says
   const [newest] = await platform.json('release', 'list', 'yard')
   const { code, err } = await platform.copal('release', 'rebuild', newest.commit)
   assert.equal(code, 1)
-  assert.match(err, /^cannot build release \d+ again: it was not pushed by git, .* · push it again/)
+  assert.match(err, /^cannot build release \d+ again: its source is not kept, .* · push it again/)
   assert.match((await platform.copal('release', 'rebuild', '999999')).err, /^cannot find a release "999999"/)
 })
 
