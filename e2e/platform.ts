@@ -157,7 +157,10 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
   }
   const json = async (...args: string[]) => JSON.parse(await copal(...args, '--json'))
 
-  starting.defer(() => stop())
+  starting.defer(async () => {
+    await stop()
+    await removeCaches(port, environment)
+  })
   await start()
   await copal('login', url, '--user', 'admin', '--password', password)
   token = await login(url)
@@ -254,6 +257,13 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
     },
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   }
+}
+
+/** What builders keep between builds, and a platform keeps between its starts. */
+async function removeCaches(port: number, env: NodeJS.ProcessEnv): Promise<void> {
+  const { stdout } = await run('docker', ['volume', 'ls', '-q', '--filter', 'name=copal-builder-'], { env })
+  const ours = stdout.split('\n').filter((name) => name.endsWith(`-${port}`))
+  if (ours.length > 0) await run('docker', ['volume', 'rm', ...ours], { env })
 }
 
 /** What `copal device rm` does, where no platform answers any more. */
