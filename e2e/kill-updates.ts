@@ -48,6 +48,8 @@ export async function killUpdates(
       `kill ${number} of ${kills} after ${Math.round(after)} of ${usual} ms (${kill.at}): on target ${kill.healed} ms later`,
     )
   }
+  const versions = done.map((_, index) => `kill-${index + 1}`)
+  await untilLoggedOnce(platform, device, versions)
   return { kills: done, usual }
 }
 
@@ -137,6 +139,24 @@ async function inventory(device: Device): Promise<string> {
 
 async function lines(device: Device, ...args: string[]): Promise<string[]> {
   return (await device.docker(...args)).split('\n').filter(Boolean)
+}
+
+/** Each service says its version once in its life: the platform must have that line once, whoever was killed meanwhile. */
+async function untilLoggedOnce(platform: Platform, device: Device, versions: string[]): Promise<void> {
+  const wanted = versions.flatMap((version) => services.map(() => `this is ${version}`))
+  let logged: string[] = []
+  await until(
+    async () => {
+      const lines: { message: string; serviceId: number | null }[] = await platform.get(
+        `/device/v2/${device.uuid}/logs?count=1000`,
+      )
+      logged = lines.map(({ message }) => message).filter((message) => message.startsWith('this is kill-'))
+      return wanted.every((message) => logged.includes(message)) && logged.length >= wanted.length
+    },
+    minute,
+    () => `lines are missing of\n${logged.join('\n')}`,
+  )
+  assert.deepEqual(logged.toSorted(), wanted.toSorted(), 'each line once')
 }
 
 /** The last that the supervisor said before it was killed; what was not sent by then is lost with it. */

@@ -250,7 +250,7 @@ export async function startPlatform(settings: Record<string, string> = {}): Prom
               const line = stdout.split('\n').find((each) => /^\s*\d+\s+node .*supervisor\.js/.test(each))
               return line === undefined ? undefined : Number.parseInt(line)
             },
-            2 * minutes, // the engine waits up to a minute before it starts again what died several times
+            minutes, // the device waits some seconds before it starts again what died soon after its start
             () => `no supervisor runs on ${name}`,
           ),
       }
