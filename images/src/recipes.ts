@@ -103,6 +103,7 @@ export function supervisorImage(arch: Arch, folder: string): Recipe {
         // What is free goes back to the system.
         'MALLOC_ARENA_MAX=1',
         'MALLOC_TRIM_THRESHOLD_=131072',
+        'MALLOC_MMAP_THRESHOLD_=16384', // so do the pieces of layers that passed the relay
         'UV_THREADPOOL_SIZE=2',
       ],
       Labels: { 'io.copal.image': 'supervisor' },

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
-import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { Platform } from './platform.ts'
 import { makeAuthority, serveSigned, signedBy, type Authority } from './testing/authority.ts'
 
@@ -10,8 +12,8 @@ const skip = ours === undefined ? 'openssl is not installed' : false
 const encoded = (...authorities: Authority[]) =>
   Buffer.from(authorities.map(({ certificate }) => certificate).join('')).toString('base64')
 
-async function hello(endpoint: string, rootCa?: string): Promise<string> {
-  const platform = new Platform(endpoint, 'k', rootCa)
+async function hello(endpoint: string, rootCa?: string, given?: string): Promise<string> {
+  const platform = new Platform(endpoint, 'k', rootCa, given)
   try {
     return (await platform.ask('GET', '/')).text
   } finally {
@@ -19,11 +21,12 @@ async function hello(endpoint: string, rootCa?: string): Promise<string> {
   }
 }
 
-/** From now on the machine believes this one too, as with `NODE_EXTRA_CA_CERTS`. */
-function believe(t: TestContext, { certificate }: Authority): void {
-  const before = getCACertificates('default')
-  setDefaultCACertificates([...before, certificate])
-  t.after(() => setDefaultCACertificates(before))
+/** A file of authorities that the machine was given. */
+async function given(t: TestContext, { certificate }: Authority): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'copal-given-'))
+  t.after(() => rm(folder, { recursive: true }))
+  await writeFile(join(folder, 'authorities.pem'), certificate)
+  return join(folder, 'authorities.pem')
 }
 
 test(
@@ -41,9 +44,7 @@ test(
   async (t) => {
     const known = makeAuthority('public')!
     const { endpoint } = await serveSigned(t, known)
-    believe(t, known)
-    assert.equal(await hello(endpoint), 'hello')
-    assert.equal(await hello(endpoint, encoded(ours!)), 'hello')
+    assert.equal(await hello(endpoint, encoded(ours!), await given(t, known)), 'hello')
   },
 )
 
@@ -60,8 +61,7 @@ test(
     const successor = makeAuthority('ours')!
     const { endpoint } = await serveSigned(t, successor)
     await assert.rejects(hello(endpoint, encoded(ours!)))
-    believe(t, successor)
-    assert.equal(await hello(endpoint, encoded(ours!)), 'hello')
+    assert.equal(await hello(endpoint, encoded(ours!), await given(t, successor)), 'hello')
   },
 )
 
@@ -84,8 +84,7 @@ test(
 test('a device that went over to public authorities still believes its own', { skip }, async (t) => {
   const known = makeAuthority('public')!
   const { endpoint, server } = await serveSigned(t, known)
-  believe(t, known)
-  const platform = new Platform(endpoint, 'k', encoded(ours!))
+  const platform = new Platform(endpoint, 'k', encoded(ours!), await given(t, known))
   t.after(() => platform.close())
   assert.equal((await platform.ask('GET', '/')).text, 'hello')
   const { certificate, key } = signedBy(ours!)

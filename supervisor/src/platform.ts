@@ -1,7 +1,8 @@
 // The platform, over HTTP(S): one place that knows its address, its certificate and our key.
 import http from 'node:http'
 import https from 'node:https'
-import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls'
+import { readFileSync } from 'node:fs'
+import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls'
 import type { ClientRequest, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 
 export interface Answer {
@@ -37,12 +38,17 @@ export class Platform {
   readonly endpoint: string
   readonly #key: string
   readonly #ca: string | undefined
+  readonly #givenPath: string | undefined
   #agent: http.Agent
   #believesAll = false
   #context: SecureContext | undefined
 
-  /** @param rootCa PEM in base64, as config.json has it, one certificate or several; trusted besides those that the machine believes */
-  constructor(endpoint: string, key: string, rootCa?: string) {
+  /**
+   * @param rootCa PEM in base64, as config.json has it, one certificate or several; trusted besides those that the machine believes
+   * @param given path of a PEM file with authorities that the machine was given, besides those built in
+   */
+  constructor(endpoint: string, key: string, rootCa?: string, given?: string) {
+    this.#givenPath = given
     this.endpoint = endpoint.replace(/\/+$/, '')
     this.#key = key
     this.#ca = rootCa ? Buffer.from(rootCa, 'base64').toString('utf8') : undefined
@@ -64,14 +70,14 @@ export class Platform {
   trust(): { secureContext?: SecureContext } {
     if (this.#ca === undefined || !this.secure) return {}
     this.#context ??= createSecureContext({
-      ca: this.#believesAll ? [this.#ca, ...getCACertificates('default')] : this.#ca,
+      ca: this.#believesAll ? [this.#ca, ...rootCertificates, ...this.#given()] : this.#ca,
     })
     return { secureContext: this.#context }
   }
 
   /**
    * Hears how a connection failed. Where the platform's certificate comes from another authority, those that the machine believes
-   * (built in, and of `NODE_EXTRA_CA_CERTS`) count from now on. True when it is worth trying again.
+   * (built in or given) count from now on. True when it is worth trying again.
    */
   doubt(error: NodeJS.ErrnoException): boolean {
     if (this.#ca === undefined || this.#believesAll || !unknownAuthority.has(error.code ?? '')) return false
@@ -80,6 +86,15 @@ export class Platform {
     this.#agent.destroy()
     this.#agent = this.#makeAgent()
     return true
+  }
+
+  /** Authorities that the machine was given; a file that cannot be read is none. */
+  #given(): string[] {
+    try {
+      return this.#givenPath ? [readFileSync(this.#givenPath, 'utf8')] : []
+    } catch {
+      return []
+    }
   }
 
   #makeAgent(): http.Agent {

@@ -21,6 +21,8 @@ export interface Settings {
    * `io.copal.namespace` on all we make, and we see nothing else: several supervisors can share an engine.
    */
   namespace: string
+  /** PEM file of authorities that this machine believes besides those built in; Node.js reads it by itself where we name no other. */
+  authorities: string
 }
 
 interface Row {
@@ -41,6 +43,7 @@ const table: Record<keyof Settings, Row> = {
   engine: { variable: 'DOCKER_HOST', fallback: 'unix:///var/run/docker.sock', meaning: 'the engine' },
   host: { variable: 'COPAL_LISTEN_HOST', fallback: '127.0.0.1', meaning: 'address of the local API' },
   port: { variable: 'COPAL_LISTEN_PORT', fallback: '', meaning: 'port of the local API' },
+  authorities: { variable: 'NODE_EXTRA_CA_CERTS', fallback: '', meaning: 'authorities to believe' },
   namespace: { variable: 'COPAL_NAMESPACE', fallback: '', meaning: 'label that tells ours from others' },
 }
 
@@ -61,5 +64,6 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     host: read('host'),
     port,
     namespace: read('namespace'),
+    authorities: read('authorities'),
   }
 }

@@ -40,10 +40,10 @@ export async function startSupervisor(
 
   // What runs does not wait for the platform: known services are looked after from the first moment, and a device
   // that was never registered has none.
-  const platform = platformOf(config)
+  const platform = platformOf(config, settings)
   if (platform !== null && !(await register(config, platform, host, signal))) return
   const { uuid, key } = await ensureIdentity(config)
-  const own = platformOf(config)
+  const own = platformOf(config, settings)
   const stream = new LogStream(own, uuid)
   const device: Device = {
     uuid,
@@ -116,9 +116,9 @@ export async function startSupervisor(
   own?.close()
 }
 
-function platformOf(config: ConfigFile): Platform | null {
+function platformOf(config: ConfigFile, { authorities }: Settings): Platform | null {
   const { apiEndpoint, deviceApiKey, balenaRootCA } = config.get()
-  return apiEndpoint ? new Platform(apiEndpoint, deviceApiKey ?? '', balenaRootCA) : null
+  return apiEndpoint ? new Platform(apiEndpoint, deviceApiKey ?? '', balenaRootCA, authorities) : null
 }
 
 async function identityOf({ host }: Device, port: number) {
