@@ -8,7 +8,7 @@ import { hasProgram, installDebian, installPackages, root } from './install.mjs'
 const rings = {
   check: { says: 'format, lint and types', minutes: 5 },
   pure: { says: 'tests without anything outside', minutes: 5 },
-  pg: { says: 'tests with PostgreSQL', minutes: 12, needs: ['git'] },
+  pg: { says: 'tests with PostgreSQL', minutes: 20, needs: ['git'] },
   docker: {
     says: 'tests with Docker Engine',
     minutes: 25,
