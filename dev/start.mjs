@@ -63,6 +63,9 @@ started.push(server)
 function ready({ port, user, token, firstLogin }) {
   const address = `http://localhost:${port}`
   console.log(banner({ address, user, firstLogin, device: options.device }))
+  // Where systemd starts none, the engine is ours, and the command would not find it.
+  if (docker.isOurs)
+    console.log(`  For more virtual devices, first:\n\n    export DOCKER_HOST=${docker.host}\n`)
   if (!options.device) return
   addFirstDevice({ ...environment, COPAL_URL: address, COPAL_TOKEN: token, DOCKER_HOST: docker.host }, user)
 }

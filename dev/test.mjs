@@ -1,5 +1,5 @@
 // `npm test`: installs what is missing and runs the rings. `npm test -- pure pg` runs those alone.
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { hasProgram, installDebian, installPackages, root } from './install.mjs'
@@ -34,7 +34,7 @@ if (unknown.length > 0) {
 const node = installPackages()
 const bin = join(root, 'node_modules', '.bin')
 const environment = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` }
-const started = []
+let stopDocker
 const failed = []
 let interrupted = false
 let interrupt = () => {}
@@ -54,7 +54,7 @@ for (const [name, ring] of Object.entries(rings)) {
     `── ${name}: ${failed.includes(name) ? 'FAILED' : 'passed'} in ${Math.round((Date.now() - begin) / 1000)} s ──`,
   )
 }
-for (const part of started.reverse()) await part.stop()
+await stopDocker?.()
 if (interrupted) failed.push('what was interrupted')
 console.log(failed.length > 0 ? `\nFailed: ${failed.join(', ')}` : '\nAll rings passed.')
 process.exit(failed.length > 0 ? 1 : 0)
@@ -64,31 +64,10 @@ async function prepare(ring) {
   if (missing.length > 0) installDebian(missing, 'tests use them')
   if (ring.postgres && !existsSync('/usr/lib/postgresql'))
     installDebian(['postgresql'], 'tests try it in place of the embedded one', { start: false })
-  if (ring.docker && !environment.DOCKER_HOST) {
-    const { startDocker } = await import('./docker.mjs')
-    const docker = await startDocker(process.env.COPAL_TEST_DOCKER_DIR ?? '/var/lib/copal-test-docker')
-    if (!hasProgram('docker')) installDebian(['docker-cli'], 'tests type docker commands') // Debian 13 has it apart
-    environment.DOCKER_HOST = environment.COPAL_DOCKER_HOST = docker.host
-    if (!docker.isOurs) return
-    // A run that was killed leaves much behind, and address ranges and disks have an end. Images stay: they take long to make.
-    emptyEngine()
-    started.push({
-      async stop() {
-        emptyEngine()
-        await docker.stop()
-      },
-    })
-  }
-}
-
-/** Containers, volumes and networks of the engine that is for tests alone. */
-function emptyEngine() {
-  const docker = (...args) => spawnSync('docker', args, { env: environment, encoding: 'utf8' }).stdout ?? ''
-  const containers = docker('ps', '--all', '--quiet').split('\n').filter(Boolean)
-  if (containers.length > 0) docker('rm', '--force', '--volumes', ...containers)
-  const volumes = docker('volume', 'ls', '--quiet').split('\n').filter(Boolean)
-  if (volumes.length > 0) docker('volume', 'rm', '--force', ...volumes)
-  docker('network', 'prune', '--force')
+  if (!ring.docker || stopDocker) return
+  const { startTestDocker } = await import('./test-docker.mjs')
+  stopDocker = await startTestDocker()
+  for (const name of ['DOCKER_HOST', 'COPAL_DOCKER_HOST']) environment[name] = process.env[name]
 }
 
 async function run(name, minutes) {

@@ -1,6 +1,7 @@
 // `npm run bench -- <name>`: prints medians, never judges. `--json` prints them for programs.
 import { parseArgs } from 'node:util'
 import { describeMachine, machineText } from '../machine.ts'
+import { startTestDocker } from '../test-docker.mjs'
 import { benchDevices, type Cost } from './devices.ts'
 import { benchFootprint, budgets, type Footprint } from './footprint.ts'
 import { benchPush, type PushFigures } from './push.ts'
@@ -22,26 +23,25 @@ const number = (text: string) => {
   return value
 }
 
-const machine = describeMachine()
-switch (positionals[0]) {
-  case 'push': {
+const benches: Record<string, () => Promise<void>> = {
+  async push() {
     const figures = await benchPush(number(values.runs), say)
     print(figures, pushText(figures))
-    break
-  }
-  case 'footprint': {
-    const figures = await benchFootprint(number(values.idle) * 1000, say)
-    print(figures, footprintText(figures))
-    break
-  }
-  case 'devices': {
+  },
+  async devices() {
     const costs = await benchDevices(number(values.devices), say)
     print(costs, costsText(costs))
-    break
-  }
-  default:
-    fail(usage)
+  },
+  async footprint() {
+    const figures = await benchFootprint(number(values.idle) * 1000, say)
+    print(figures, footprintText(figures))
+  },
 }
+const name = positionals[0] ?? ''
+const bench = Object.hasOwn(benches, name) ? benches[name]! : fail(usage)
+const machine = describeMachine()
+const stopDocker = await startTestDocker()
+await bench().finally(stopDocker)
 
 function pushText({ runs, phases }: PushFigures): string {
   const row = (name: string, ...cells: string[]) =>

@@ -3,6 +3,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describeMachine, machineText } from '../machine.ts'
+import { startTestDocker } from '../test-docker.mjs'
 import { freshMachine } from './fresh-machine.ts'
 import { pushKills } from './push-kills.ts'
 import { updateKills } from './update-kills.ts'
@@ -21,7 +22,8 @@ if (!Number.isInteger(count) || count < 1) fail(name)
 
 const machine = machineText(describeMachine())
 const begun = Date.now()
-const told = await proof.run(count, (line) => console.log(line))
+const stopDocker = await startTestDocker()
+const told = await proof.run(count, (line) => console.log(line)).finally(stopDocker)
 const minutes = Math.ceil((Date.now() - begun) / 60_000)
 const page = `# ${proof.title}
 
