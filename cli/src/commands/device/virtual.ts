@@ -4,6 +4,7 @@ import { randomBytes, randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { engineFromEnvironment, type Engine } from '@copal/engine/engine.ts'
+import { ping } from '@copal/engine/system.ts'
 import { confirmed } from '../../confirm.ts'
 import { findDevice, findFleet, quoted, rows } from '../../find.ts'
 import { ask } from '../../http.ts'
@@ -51,6 +52,7 @@ async function add(options: AddOptions): Promise<void> {
     )
   const settings = readSettings()
   using engine = engineFromEnvironment()
+  await needEngine(engine)
   const fleet = await fleetOf(settings, options)
   const uuid =
     (options.first && (await startFirst(settings, engine, fleet))) ||
@@ -61,6 +63,14 @@ async function add(options: AddOptions): Promise<void> {
   say(
     `Device ${name} (${uuid.slice(0, 7)}) ${options.wait ? 'is online' : 'starts'} in ${fleet.slug}.${url ? ` Its port 80: ${url}` : ''}`,
   )
+}
+
+async function needEngine(engine: Engine): Promise<void> {
+  await ping(engine, AbortSignal.timeout(10_000)).catch((error: Error) => {
+    throw new Problem(
+      `cannot make a virtual device: no Docker Engine answers here (${error.message}) · start it, or name it in DOCKER_HOST (npm start prints that of its own)`,
+    )
+  })
 }
 
 async function fleetOf(
