@@ -1,5 +1,7 @@
 // The Docker Engine of tests, benches and proofs: one that runs on the machine, else one of their own.
 import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { startDocker } from './docker.mjs'
 import { hasProgram, installDebian } from './install.mjs'
 
@@ -8,16 +10,25 @@ import { hasProgram, installDebian } from './install.mjs'
  * Returns how to stop what was started.
  */
 export async function startTestDocker() {
-  const docker = await startDocker(process.env.COPAL_TEST_DOCKER_DIR ?? '/var/lib/copal-test-docker')
+  const folder = process.env.COPAL_TEST_DOCKER_DIR ?? '/var/lib/copal-test-docker'
+  const docker = await startDocker(folder)
   if (!hasProgram('docker')) installDebian(['docker-cli'], 'tests type docker commands') // Debian 13 has it apart
   process.env.DOCKER_HOST = process.env.COPAL_DOCKER_HOST = docker.host
-  if (!docker.isOurs) return docker.stop
+  if (!docker.isOurs || !isFirst(join(folder, 'runner.pid'))) return async () => {}
   // A run that was killed leaves much behind, and address ranges and disks have an end. Images stay: they take long to make.
   empty()
   return async () => {
     empty()
     await docker.stop()
   }
+}
+
+/** False while another run uses the engine too, which will stop it. */
+function isFirst(pidFile) {
+  const other = existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8')) : 0
+  if (other !== 0 && other !== process.pid && existsSync(`/proc/${other}`)) return false
+  writeFileSync(pidFile, String(process.pid))
+  return true
 }
 
 /** Containers, volumes and networks of the engine that is for tests alone. */
