@@ -22,7 +22,9 @@ export function describeMachine(): Machine {
     load: Math.round(loadavg()[0]! * 10) / 10,
     kernel: release(),
     node: process.versions.node,
-    commit: git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain') ? ' with changes' : ''),
+    commit:
+      git('rev-parse', '--short', 'HEAD') +
+      (git('status', '--porcelain', '--', ':/', ':(top,exclude)docs') ? ' with changes' : ''),
   }
 }
 
