@@ -44,20 +44,21 @@ export async function benchDevices(
   const token = await release(platform)
   const agent = new Agent({ keepAlive: true, maxSockets: atOnce })
   const ask = (what: Ask) => answerTo(platform.port, agent, what)
-  const pids = [await platform.serverPid(), ...(await family(await platform.databasePid()))]
+  const server = await platform.serverPid()
+  const database = await platform.databasePid()
   const costs: Record<string, Cost> = {}
 
   async function measure(name: string, budget: number, requests: number, make: (nth: number) => Ask) {
     const times: number[] = []
-    const all = [...pids, ...(await family(pids[1]!)).filter((pid) => !pids.includes(pid))]
-    const before = await processorTime(all)
+    const pids = [server, ...(await family(database))]
+    const before = await processorTime(pids)
     await inParallel(requests, async (nth) => {
       const begun = performance.now()
       const { status, text } = await ask(make(nth))
       if (status >= 400) throw new Error(`${name} was answered with ${status}: ${text}`)
       times.push(performance.now() - begun)
     })
-    const processor = ((await processorTime(all)) - before) / requests
+    const processor = ((await processorTime(pids)) - before) / requests
     const median = times.toSorted((a, b) => a - b)[times.length >> 1]!
     costs[name] = { processor, median, requests, budget }
     say(`${name}: ${processor.toFixed(2)} ms`)

@@ -22,12 +22,10 @@ typed, and the example answers; Ctrl-C leaves no process behind; a second start 
       await makeMachine(folder, say)
       using _network = new Network(name)
       const steps = await live(folder, name, say)
-      return [
-        table(
-          ['step', 's'],
-          steps.map(({ step, ms }) => [step, seconds(ms)]),
-        ),
-      ].join('\n\n')
+      return table(
+        ['step', 's'],
+        steps.map(({ step, ms }) => [step, seconds(ms)]),
+      )
     } finally {
       await rm(folder, { recursive: true, force: true })
     }

@@ -20,6 +20,10 @@ export function isOutOfAddresses(error: unknown): boolean {
   return error instanceof EngineError && /non-overlapping|predefined address pools/.test(error.message)
 }
 
+/** What people are told then, behind what could not be done. */
+export const outOfAddresses =
+  'Docker Engine has no addresses left for another network · remove networks that nobody uses (docker network prune), or give it more (default-address-pools)'
+
 /** True for the engine's 409: a name in use, or a thing that is busy or in another state. */
 export function isConflict(error: unknown): boolean {
   return error instanceof EngineError && error.status === 409

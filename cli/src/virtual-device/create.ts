@@ -1,6 +1,6 @@
 import { createContainer, putArchive, removeContainer } from '@copal/engine/containers.ts'
 import type { Engine } from '@copal/engine/engine.ts'
-import { isConflict, isOutOfAddresses } from '@copal/engine/errors.ts'
+import { isConflict, isOutOfAddresses, outOfAddresses } from '@copal/engine/errors.ts'
 import { createNetwork } from '@copal/engine/networks.ts'
 import { readPowers } from '@copal/engine/powers.ts'
 import { createVolume, removeVolume } from '@copal/engine/volumes.ts'
@@ -44,10 +44,7 @@ async function haveNetwork(engine: Engine): Promise<void> {
     await createNetwork(engine, { Name: deviceNetwork, Labels: { 'io.copal.network': 'virtual-devices' } })
   } catch (error) {
     if (isOutOfAddresses(error))
-      throw new Error(
-        'cannot make a network for virtual devices: Docker Engine has no addresses left · remove networks that nobody uses (docker network prune), or give it more (default-address-pools)',
-        { cause: error },
-      )
+      throw new Error(`cannot make a network for virtual devices: ${outOfAddresses}`, { cause: error })
     if (!isConflict(error)) throw error
   }
 }

@@ -16,7 +16,7 @@ import {
 } from '@copal/engine/containers.ts'
 import { containerLogs } from '@copal/engine/container-logs.ts'
 import { Engine } from '@copal/engine/engine.ts'
-import { isConflict, isMissing, isOutOfAddresses, EngineError } from '@copal/engine/errors.ts'
+import { isConflict, isMissing, isOutOfAddresses, outOfAddresses, EngineError } from '@copal/engine/errors.ts'
 import { readHostNetwork } from '@copal/engine/host-network.ts'
 import { builderContainer, type BuilderOptions, type PackageSettings } from '@copal/engine/nested-builder.ts'
 import { platformName } from '@copal/engine/nested.ts'
@@ -217,11 +217,7 @@ async function makeNetwork(host: Engine, name: string): Promise<void> {
     Options: { 'com.docker.network.bridge.enable_icc': 'false' },
   }).catch((error: unknown) => {
     if (isOutOfAddresses(error))
-      throw new Problem(
-        503,
-        'builder',
-        'cannot start the builder: Docker Engine has no addresses left for another network · remove networks that nobody uses (docker network prune), or give it more (default-address-pools)',
-      )
+      throw new Problem(503, 'builder', `cannot start the builder: ${outOfAddresses}`)
     if (!isConflict(error)) throw error // another copy was quicker
   })
 }

@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import { guest } from '../auth/actor.ts'
 import type { Context } from '../context.ts'
+import { seededRandom } from '../kit/seeded-random.ts'
 import { imageIsWhole } from '../registry/image.ts'
 import {
   describe,
@@ -43,7 +44,7 @@ test('pushes, deletions and collections in any order leave every living release 
   await using server = await testRegistry({ COPAL_KEEP_LAST: '0', COPAL_KEEP_DRAFT_DAYS: '2' })
   const { ctx } = server
   const other: Context = { ...ctx, copy: randomUUID() }
-  const random = generator(seed)
+  const random = seededRandom(seed)
   const layers = Array.from({ length: 12 }, (_, i) => Buffer.from(`layer ${i} of ${seed}`.repeat(i + 1)))
   const fleets = [await seedFleet(ctx, 'admin', 'first'), await seedFleet(ctx, 'admin', 'second')]
   const pushed: Pushed[] = []
@@ -223,15 +224,4 @@ async function removeSome(ctx: Context, random: () => number): Promise<void> {
 
 function onlyProblems(error: unknown): void {
   if (!(error instanceof Problem)) throw error
-}
-
-/** mulberry32: the same numbers for the same seed. */
-function generator(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
 }

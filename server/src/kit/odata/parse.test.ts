@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { Problem } from '../../problems.ts'
 import { parse } from './parse.ts'
 import { samples } from './samples.ts'
+import { seededRandom } from '../seeded-random.ts'
 
 test('every request that was recorded from genuine clients is understood', () => {
   for (const sample of samples) assert.doesNotThrow(() => parse(sample), sample)
@@ -78,7 +79,7 @@ test('nesting has an end, and so has the number of expands', () => {
 })
 
 test('whatever the text is, the answer is a tree or a 400, and comes soon', () => {
-  const random = randomNumbers(1)
+  const random = seededRandom(1)
   const pieces = [
     ..."()'/,;:=$&@%+- ",
     ..."and or not eq ne in any( all( $count $filter= $expand= $select= $top= a b/c 1 1.5 null true datetime' x:".split(
@@ -123,14 +124,3 @@ test('a text of 16 KB without an end is refused at once', () => {
     assert.ok(performance.now() - begin < 200)
   }
 })
-
-/** A small generator with a seed (mulberry32), so that a failure can be seen again. */
-function randomNumbers(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-}
