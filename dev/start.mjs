@@ -65,7 +65,9 @@ function ready({ port, user, token, firstLogin }) {
   console.log(banner({ address, user, firstLogin, device: options.device }))
   // Where systemd starts none, the engine is ours, and the command would not find it.
   if (docker.isOurs)
-    console.log(`  For more virtual devices, first:\n\n    export DOCKER_HOST=${docker.host}\n`)
+    console.log(
+      `  Before commands for virtual devices (copal device add, open, start, stop), in that terminal:\n\n    export DOCKER_HOST=${docker.host}\n`,
+    )
   if (!options.device) return
   addFirstDevice({ ...environment, COPAL_URL: address, COPAL_TOKEN: token, DOCKER_HOST: docker.host }, user)
 }

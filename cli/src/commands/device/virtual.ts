@@ -45,14 +45,25 @@ export function addDevice(device: Command): void {
     .action(add)
 }
 
+/** The engine that holds the virtual devices of this machine. @throws Problem when none answers */
+async function engineHere(): Promise<Engine> {
+  const engine = engineFromEnvironment()
+  await ping(engine, AbortSignal.timeout(10_000)).catch((error: Error) => {
+    engine[Symbol.dispose]()
+    throw new Problem(
+      `cannot reach virtual devices: no Docker Engine answers here (${error.message}) · start it, or name it in DOCKER_HOST (npm start prints that of its own)`,
+    )
+  })
+  return engine
+}
+
 async function add(options: AddOptions): Promise<void> {
   if (!options.virtual)
     throw new Problem(
       'cannot add a real device from here: it adds itself with its config.json · make one with: copal device config --fleet <fleet>, or say --virtual',
     )
   const settings = readSettings()
-  using engine = engineFromEnvironment()
-  await needEngine(engine)
+  using engine = await engineHere()
   const fleet = await fleetOf(settings, options)
   const uuid =
     (options.first && (await startFirst(settings, engine, fleet))) ||
@@ -63,14 +74,6 @@ async function add(options: AddOptions): Promise<void> {
   say(
     `Device ${name} (${uuid.slice(0, 7)}) ${options.wait ? 'is online' : 'starts'} in ${fleet.slug}.${url ? ` Its port 80: ${url}` : ''}`,
   )
-}
-
-async function needEngine(engine: Engine): Promise<void> {
-  await ping(engine, AbortSignal.timeout(10_000)).catch((error: Error) => {
-    throw new Problem(
-      `cannot make a virtual device: no Docker Engine answers here (${error.message}) · start it, or name it in DOCKER_HOST (npm start prints that of its own)`,
-    )
-  })
 }
 
 async function fleetOf(
@@ -188,7 +191,7 @@ export function openDevice(device: Command): void {
     .option('--json', 'print JSON')
     .action(async (name: string, options: { json?: boolean }) => {
       const { uuid, device_name } = await findDevice(readSettings(), name)
-      using engine = engineFromEnvironment()
+      using engine = await engineHere()
       const here = await findVirtualDevice(engine, uuid)
       if (!here) throw new Problem(`cannot open ${device_name}: it is no virtual device of this machine`)
       if (!here.url)
@@ -211,7 +214,7 @@ export function powerDevice(device: Command): void {
       .description(description)
       .option('--all', 'all virtual devices of this machine')
       .action(async (name: string | undefined, options: { all?: boolean }) => {
-        using engine = engineFromEnvironment()
+        using engine = await engineHere()
         for (const { uuid, name: label } of await chosen(engine, name, options.all)) {
           await deed(engine, uuid)
           say(`${label} (${uuid.slice(0, 7)}) ${now}.`)
@@ -225,7 +228,7 @@ export async function removeVirtual(
   options: { all?: boolean; yes?: boolean },
 ): Promise<void> {
   const settings = readSettings()
-  using engine = engineFromEnvironment()
+  using engine = await engineHere()
   const devices = await chosen(engine, name, options.all, settings)
   if (devices.length === 0) return say('There is no virtual device here.')
   await confirmed(options.yes, `Remove ${devices.map((each) => each.name).join(', ')} with all data?`)
